@@ -33,7 +33,7 @@ from neurorl.network.description import Network, Population, Projection, Source
 from neurorl.nir import from_nir, to_nir
 from neurorl.testing import FEATURES, rasters
 from neurorl.validation.elsewhere import validate_on
-from neurorl.validation.trains import measured
+from neurorl.validation.tolerance import measured
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "exchange.md"

@@ -29,8 +29,7 @@ from neurorl.cli.status import exit_status
 from neurorl.errors import UnsupportedError
 from neurorl.testing.rules import RULES, lessons_of, rule_network
 from neurorl.validation.courses import course
-from neurorl.validation.learners import Learner
-from neurorl.validation.plasticity import RuleAgreement, validate_rule
+from neurorl.validation.plasticity import Learner, RuleAgreement, validate_rule
 
 MARKS = ("<!-- plasticity: start -->", "<!-- plasticity: end -->")
 BACKENDS = "reference,native,brian2,torch"

@@ -11,7 +11,7 @@ from typing import Any
 from neurorl.arithmetic.rounding import find_arithmetic
 from neurorl.backends.lookup import BACKENDS
 from neurorl.backends.spec import BackendSpec
-from neurorl.bench.workload import DEEP, BenchLoop, Size
+from neurorl.bench.workload import BenchLoop, Size
 from neurorl.errors import ArgumentError
 from neurorl.storage.plain import PlainData
 
@@ -105,10 +105,8 @@ def make_loop(candidate: Candidate, size: Size, replicas: int) -> BenchLoop:
         loop: BenchLoop = module.make(size, replicas)
         return loop
     if candidate.spec.backend == FLOOR.spec.backend:
-        from neurorl.bench import deep, floor
+        from neurorl.bench import floor
 
-        if size == DEEP:
-            return deep.make(size, replicas)
         return floor.make(size, replicas, candidate.spec.engine or "dense")
     from neurorl.bench import ours
 

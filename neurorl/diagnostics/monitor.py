@@ -176,10 +176,9 @@ class Monitor:
         self.begin()
         self._spikes: list[deque[int]] = [deque(maxlen=WINDOW) for _ in self._sites]
         self._policies: deque[list[float]] = deque(maxlen=WINDOW)
-        self._since = np.full((len(self._sites), len(KINDS)), -1, dtype=np.int64)
-        self._value = np.zeros((len(self._sites), len(KINDS), 3))  # value, limit, top action
         self._returns = Returns(config.reward_scale)
-        self._of_returns = np.full((len(OF_RETURNS), 3), -1.0)  # since, value, limit
+        # By number of a site, one more for returns, and kind: since, value, limit, top action.
+        self._found: dict[tuple[int, str], tuple[float, float, float, float]] = {}
 
     def begin(self) -> None:
         """Take the current weights for those before learning, from which drift is measured."""
@@ -198,18 +197,13 @@ class Monitor:
         if self.is_quiet or len(played) % JUDGE_EVERY or len(self._policies) < WINDOW:
             return []
         messages, now = [], standing(played)
-        for k, figures in enumerate(self._seen(played, now)):
-            for kind, numbers in verdicts(figures).items():
-                column = KINDS.index(kind)
-                if self._since[k, column] < 0:
-                    self._since[k, column] = played[-1].episode
-                    self._value[k, column] = *numbers, int(np.argmax(self._mean_policy()))
-                    messages.append(self._warning(k, column)["message"])
-        for kind, numbers in self._returns.verdicts(played, now).items():
-            row = self._of_returns[OF_RETURNS.index(kind)]
-            if row[0] < 0:
-                row[:] = played[-1].episode, *numbers
-                messages.append(self._warning_of_returns(kind)["message"])
+        judged = [verdicts(figures) for figures in self._seen(played, now)]
+        for k, wrong in enumerate([*judged, self._returns.verdicts(played, now)]):
+            for kind, (value, limit) in wrong.items():
+                if (k, kind) not in self._found:
+                    top = float(np.argmax(self._mean_policy()))
+                    self._found[k, kind] = played[-1].episode, float(value), float(limit), top
+                    messages.append(self._finding(k, kind)["message"])
         return messages
 
     def has_moved(self) -> bool:
@@ -233,14 +227,9 @@ class Monitor:
 
     def warnings(self) -> list[Finding]:
         """Return every warning: population, kind, since_episode, value, limit, message."""
-        places = [tuple(place) for place in np.argwhere(self._since >= 0).tolist()]
-        places.sort(key=lambda place: (self._since[place], place))
-        warnings = [self._warning(k, column) for k, column in places]
-        kinds = [
-            kind for kind, row in zip(OF_RETURNS, self._of_returns, strict=True) if row[0] >= 0
-        ]
-        warnings += map(self._warning_of_returns, kinds)
-        return sorted(warnings, key=lambda finding: finding["since_episode"])
+        kinds = [*KINDS, *OF_RETURNS]
+        places = sorted(self._found, key=lambda at: (self._found[at][0], at[0], kinds.index(at[1])))
+        return [self._finding(*place) for place in places]
 
     def table(self, played: Sequence[EpisodeRecord]) -> Diagnostics:
         """Return the agent's present condition as plain data."""
@@ -254,15 +243,23 @@ class Monitor:
 
     def state(self) -> State:
         """Return the arrays that later judgements depend on."""
+        sites = len(self._sites)
+        since, value = np.full((sites, len(KINDS)), -1), np.zeros((sites, len(KINDS), 3))
+        of_returns = np.full((len(OF_RETURNS), 3), -1.0)
+        for (k, kind), (first, *numbers) in self._found.items():
+            if k < sites:
+                since[k, KINDS.index(kind)], value[k, KINDS.index(kind)] = first, numbers
+            else:
+                of_returns[OF_RETURNS.index(kind)] = first, *numbers[:2]
         return {
             "spikes": np.array([list(s) for s in self._spikes], dtype=np.int64).reshape(
-                len(self._sites), len(self._policies)
+                sites, len(self._policies)
             ),
             "policies": np.array([list(p) for p in self._policies], dtype=np.float64),
             "start": np.array(self._start, dtype=np.float64),
-            "since": self._since.copy(),
-            "value": self._value.copy(),
-            **({"returns": self._of_returns.copy()} if (self._of_returns >= 0).any() else {}),
+            "since": since,
+            "value": value,
+            **({"returns": of_returns} if (of_returns >= 0).any() else {}),
         }
 
     def restore(self, state: State, n_actions: int | None = None) -> None:
@@ -273,13 +270,13 @@ class Monitor:
         for spikes in self._spikes:
             spikes.clear()
         self._policies.clear()
-        self._since[:], self._value[:], self._of_returns[:] = -1, 0.0, -1.0
+        self._found.clear()
         self._returns.forget()
         if not state:
             return
         sites = len(self._sites)
-        since = take(state, "since", self._since.shape, "whole", -1, MOST_STEPS)
-        value = take(state, "value", self._value.shape)
+        since = take(state, "since", (sites, len(KINDS)), "whole", -1, MOST_STEPS)
+        value = take(state, "value", (sites, len(KINDS), 3))
         start = take(state, "start", (sites,), low=0.0)
         counts = take(state, "spikes", (sites, None), "whole", 0, MOST_STEPS)
         n = counts.shape[1]
@@ -289,9 +286,12 @@ class Monitor:
             spikes.extend(of_one)
         self._policies.extend(policies.tolist())
         self._start = start.tolist()
-        self._since[:], self._value[:] = since, value
-        if "returns" in state:
-            self._of_returns[:] = take(state, "returns", self._of_returns.shape)
+        for k, column in np.argwhere(since >= 0).tolist():
+            self._found[k, KINDS[column]] = int(since[k, column]), *value[k, column].tolist()
+        of_returns = take(state, "returns", (len(OF_RETURNS), 3)) if "returns" in state else ()
+        for kind, row in zip(OF_RETURNS, of_returns, strict=False):
+            if row[0] >= 0:
+                self._found[sites, kind] = *row.tolist(), 0.0
 
     def _seen(self, played: Sequence[EpisodeRecord], now: Standing) -> list[RecentFigures]:
         """Return every population's figures over the last episodes, one or more."""
@@ -350,35 +350,30 @@ class Monitor:
         n = len(self._policies)
         return [sum(column) / n for column in zip(*self._policies, strict=True)]
 
-    def _warning(self, k: int, column: int) -> Finding:
-        *figures, action = self._value[k, column].tolist()
-        verdict = _finding(self._sites[k].name, KINDS[column], self._since[k, column], *figures)
+    def _finding(self, k: int, kind: str) -> Finding:
+        """Return a finding of a site, or of returns, which have no site."""
+        since, value, limit, action = self._found[k, kind]
+        site = self._sites[k] if k < len(self._sites) else None
+        found: Finding = {
+            "population": "" if site is None else site.name,
+            "kind": kind,
+            "since_episode": int(since),
+            "value": value,
+            "limit": limit,
+            "message": "",
+        }
+        if site is None:
+            return {**found, "message": message_of_returns(self._config, self._seed, found)}
         text = message(
-            self._sites[k].population,
+            site.population,
             self._config,
             self._seed,
-            verdict,
-            from_start=verdict["since_episode"] < WINDOW,
+            found,
+            from_start=since < WINDOW,
             action=int(action) + self._first_action,
             learning_rate=self._learning_rate,
         )
-        return {**verdict, "message": text}
-
-    def _warning_of_returns(self, kind: str) -> Finding:
-        verdict = _finding("", kind, *self._of_returns[OF_RETURNS.index(kind)].tolist())
-        return {**verdict, "message": message_of_returns(self._config, self._seed, verdict)}
-
-
-def _finding(population: str, kind: str, since: float, value: float, limit: float) -> Finding:
-    """Return a finding without its message."""
-    return {
-        "population": population,
-        "kind": kind,
-        "since_episode": int(since),
-        "value": value,
-        "limit": limit,
-        "message": "",
-    }
+        return {**found, "message": text}
 
 
 def _split(policy: Sequence[float], groups: Sequence[int]) -> list[Sequence[float]]:

@@ -6,8 +6,7 @@ The first of several backends (a backend in an arithmetic) is what the others ar
 from neurorl.validation.elsewhere import validate_on
 from neurorl.validation.report import Validation, read_specs, validate
 from neurorl.validation.result import Agreement
-from neurorl.validation.tolerance import Tolerance
-from neurorl.validation.trains import Limits
+from neurorl.validation.tolerance import Limits, Tolerance
 
 __all__ = [
     "Agreement",

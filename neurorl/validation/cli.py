@@ -68,8 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _run_rule(arguments: argparse.Namespace) -> int:
     """Compare backends on which synapses learn by a rule of statements."""
-    from neurorl.validation.learners import told_apart
-    from neurorl.validation.plasticity import validate_rule
+    from neurorl.validation.plasticity import told_apart, validate_rule
     from neurorl.validation.report import read_specs
 
     if not arguments.learn or arguments.report is not None:

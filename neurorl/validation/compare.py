@@ -14,8 +14,14 @@ from neurorl.errors import PopulationWarning, warn_of
 from neurorl.network.description import Population
 from neurorl.storage.plain import PlainData
 from neurorl.validation.history import History, Scenario
-from neurorl.validation.tolerance import Bounded, Tolerance, membrane_scale
-from neurorl.validation.trains import TAU_STEPS, spike_distance, van_rossum
+from neurorl.validation.tolerance import (
+    TAU_STEPS,
+    Bounded,
+    Tolerance,
+    membrane_scale,
+    spike_distance,
+    van_rossum,
+)
 
 Row = PlainData
 Two = tuple[History, History]

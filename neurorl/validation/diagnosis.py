@@ -26,14 +26,13 @@ from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.random import derive
 from neurorl.testing import rasters
 from neurorl.validation.evidence import Evidence
-from neurorl.validation.gates import Gate, Labels, gates
 from neurorl.validation.history import History, Scenario, after_weights, begins_as, enact, parts
 from neurorl.validation.hypotheses import FAMILIES, Family
 from neurorl.validation.hypotheses.noise import other_draws
 from neurorl.validation.hypotheses.steps import AT_THRESHOLD
 from neurorl.validation.observed import MOST, Mask
 from neurorl.validation.subject import PROBABILITIES, InputWindow, Subject
-from neurorl.validation.variants import Variant
+from neurorl.validation.variants import Gate, Labels, Variant, gates
 
 _LENGTH = 12  # steps of a random window
 

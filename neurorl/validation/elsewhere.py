@@ -30,7 +30,7 @@ from neurorl.validation.history import History, Scenario, decide
 from neurorl.validation.pynn_run import PYNN, PynnTarget
 from neurorl.validation.result import Agreement
 from neurorl.validation.subject import TASK, InputWindow, make_stimulus, make_subject
-from neurorl.validation.trains import Limits, measured
+from neurorl.validation.tolerance import Limits, measured
 
 NEAR = 1e-9
 """Bound what rounding can move, as a part of a threshold."""

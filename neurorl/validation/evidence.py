@@ -28,7 +28,7 @@ Prediction = dict[str, Array]
 
 _SAMPLE = 60  # steps by which most variants are ruled out
 
-_OF_SPIKES = ("arrivals", "version", "values", "weights", "transmit", "late_by")
+_OF_SPIKES = ("arrivals", "version", "values", "transmit", "late_by")
 
 
 _Sent = tuple[FloatArray, list[tuple[Mask, FloatArray]]]
@@ -228,7 +228,7 @@ class Evidence(Observed):
         name = part.projection.name
 
         def transmitted(version: int) -> FloatArray:
-            weights = variant.weights(name, variant.values(self.history, name, version))
+            weights = variant.values(self.history, name, version)
             described = self.history.arithmetic.transmitted(name, weights)
             return variant.transmit(part.name, part.matrices(described))
 
@@ -269,8 +269,7 @@ class Evidence(Observed):
                     rows.append(rows[-1])
                     continue
                 last = now
-                held = {k: variant.values(self.history, k, number) for k, number in now.items()}
-                weights = {k: variant.weights(k, w) for k, w in held.items()}
+                weights = {k: variant.values(self.history, k, number) for k, number in now.items()}
                 for projection in flowing.weights.keys() & weights.keys():
                     flowing.write(projection, weights[projection])
                     sent = flowing.weights[projection]
@@ -280,7 +279,7 @@ class Evidence(Observed):
                 rows.append(arithmetic.bias(name, weights, dict(flowing.into(inputs)).get(name)))
             return np.array(rows)[self._call_before(0 if network.currents else variant.late_by)]
 
-        names = ("bias_version", "values", "weights", "transmit", "late_by")
+        names = ("bias_version", "values", "transmit", "late_by")
         return self._as_described("bias", variant, names, made)
 
 

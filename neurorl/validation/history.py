@@ -140,10 +140,12 @@ def enact(
     windows: Sequence[InputWindow],
     t: int = 0,
     advance: Callable[[int], None] | None = None,
+    state: Mapping[str, Array] | None = None,
 ) -> History:
     """Run windows on a new backend, a call each, and return its history.
 
-    t: number of the first step. advance: called with the number of steps of each call.
+    t: number of the first step. advance: called with the number of steps of each call. state: what
+    is restored before the first, of `Backend.state`.
     """
     arithmetic = make_arithmetic(spec.chosen_arithmetic, network)
     history = History(spec, arithmetic, seed, t)
@@ -154,8 +156,9 @@ def enact(
             drawn = arithmetic.masked(p.name, initial_weights(network, p.name, seed))
             history.versions[p.name] = [arithmetic.round(p.name, drawn)]
             history.reported[p.name] = [backend.weights(p.name)]
-        if t:
-            backend.restore({**backend.state(), "t": np.array(t, dtype=np.int64)})
+        begun = {**(state or {}), **({"t": np.array(t, dtype=np.int64)} if t else {})}
+        if begun:
+            backend.restore({**backend.state(), **begun})
         for window in windows:
             for name, weights in window.writes:
                 backend.set_weights(name, weights)

@@ -16,8 +16,7 @@ from neurorl.validation import svg
 from neurorl.validation.explain import Explanation
 from neurorl.validation.history import History
 from neurorl.validation.result import Result
-from neurorl.validation.tolerance import worst
-from neurorl.validation.trains import REMEDY
+from neurorl.validation.tolerance import REMEDY, worst
 
 STYLE = """
 :root{color-scheme:light;--line:#d8dde3;--soft:#f5f7f9}

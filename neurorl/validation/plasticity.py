@@ -2,10 +2,15 @@
 
 What each had of spikes is taken as it is: the rule is run again on them, as described and with one
 thing changed, or several, until every variable and weight is as recorded.
+
+Learners of other distributions are no backends, such as NEST's own synapses. A distribution offers
+one by an entry point of the group ``neurorl.learners``: its name, and the ``module:function`` that
+`validate_rule` takes among its others.
 """
 
 from __future__ import annotations
 
+import importlib.metadata
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -16,7 +21,13 @@ import numpy.typing as npt
 
 from neurorl.arithmetic.rounding import make_arithmetic
 from neurorl.backends.spec import BackendSpec
-from neurorl.errors import NeurorlError, UnsupportedError, check_name
+from neurorl.errors import (
+    BackendUnavailableError,
+    NeurorlError,
+    UnsupportedError,
+    check_name,
+    one_line,
+)
 from neurorl.network.description import Network, Projection
 from neurorl.numerics.arrays import FloatArray
 from neurorl.rules.synapse_rule import WEIGHT, SynapseRule
@@ -31,7 +42,9 @@ from neurorl.validation.hypotheses.rules import Change
 from neurorl.validation.result import Agreement
 from neurorl.validation.tolerance import Tolerance
 
+GROUP = "neurorl.learners"
 Lessons = Sequence[Lesson]
+Learner = Callable[[Network, SynapseRule, Lessons, Course], Course]
 _NEAR = 1e-9  # of a variable's largest value
 _FITTED = 1e-6  # of weights by a fitted number, as they are on a grid
 _TOGETHER = 3  # changes of time and order that may come together
@@ -191,7 +204,7 @@ def validate_rule(
     *,
     seed: int = 0,
     delay: float = 2e-3,
-    others: Sequence[Callable[[Network, SynapseRule, Lessons, Course], Course]] = (),
+    others: Sequence[Learner] = (),
 ) -> RuleAgreement:
     """Let synapses learn by a rule on several backends, with the same spikes, signals and rewards.
 
@@ -219,3 +232,22 @@ def validate_rule(
     rows = compare_courses(network, rule, lessons, courses)
     steps = sum(lesson.n_steps for lesson in lessons)
     return RuleAgreement(rule, [one.label for one in courses], rows, seed, steps)
+
+
+def told_apart(names: str) -> tuple[str, list[Learner]]:
+    """Return the backends among names with commas, ``reference`` if there are none, and learners.
+
+    Raises BackendUnavailableError for a learner that doesn't import.
+    """
+    points = {point.name: point for point in importlib.metadata.entry_points(group=GROUP)}
+    backends, learners = list[str](), list[Learner]()
+    for name in names.split(","):
+        if name not in points:
+            backends.append(name)
+            continue
+        try:
+            learners.append(points[name].load())
+        except (ImportError, AttributeError) as exc:
+            where, remedy = f"learner {name}", "install its distribution again"
+            raise BackendUnavailableError(where, one_line(exc), remedy=remedy) from exc
+    return ",".join(backends) or "reference", learners

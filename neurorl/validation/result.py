@@ -15,8 +15,7 @@ from neurorl.validation.explain import Explanation
 from neurorl.validation.history import History
 from neurorl.validation.learning import TrainingOutcome
 from neurorl.validation.subject import InputWindow, Subject
-from neurorl.validation.tolerance import worst
-from neurorl.validation.trains import missing
+from neurorl.validation.tolerance import missing, worst
 
 _PACKAGES = "brian2", "gymnasium", "nengo", "nengo-loihi", "numpy", "pyspike", "torch"
 

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache, partial, reduce
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.expressions import nodes
 from neurorl.expressions.expression import Expression, Statement, read_statements
 from neurorl.expressions.linear import substituted
 from neurorl.expressions.nodes import Binary, FunctionCall, Name, Node, Number, with_parts
@@ -173,15 +172,14 @@ def table(text: str) -> dict[str, str]:
     return {detail: change for detail, _, change in (row.partition(" -> ") for row in rows)}
 
 
-def calling(
-    function: str, become: Callable[[tuple[Node, ...]], Node], names: Collection[str] = ()
-) -> Change:
-    """Compute something else of a function's arguments in the lines of some variables, or all."""
+def calling(function: str, formula: str, names: Collection[str] = ()) -> Change:
+    """Read a formula of x for a function of x, in the lines of some variables, or all."""
+    other = Expression(formula).tree
 
     def put(tree: Node) -> Node:
         tree = with_parts(tree, put)
         is_it = isinstance(tree, FunctionCall) and tree.function == function
-        return become(tree.arguments) if is_it else tree  # type: ignore[union-attr]
+        return substituted(other, {"x": tree.arguments[0]}) if is_it else tree  # type: ignore[union-attr]
 
     def changed(x: Statement) -> Statement:
         return x if names and x.variable not in names else _set(x.variable, put(x.value.tree))
@@ -224,54 +222,6 @@ def without_overflow(holds: bool) -> Change:
         return _lines(f"{found[1]} = clip({found[1]}, -{half}, {half - 1})") if holds else ()
 
     return lambda n: replace(n, update=tuple(x for line in n.update for x in kept(line)))
-
-
-@dataclass(frozen=True)
-class Decay:
-    """Part the line by which a variable decays: ``x = kept(x) + added``, perhaps within a clip.
-
-    index: of the line. constant: its factor, by name. left: the formula of what is left of *name*.
-    """
-
-    index: int
-    variable: str
-    name: str
-    constant: str
-    left: Node
-    clip: FunctionCall | None
-
-    def kept(self, text: str) -> str:
-        """Return the text of what a step leaves of something."""
-        left = substituted(self.left, {self.name: Expression(text).tree})
-        return f"({nodes.render(left, nodes.TEXT)})"
-
-    def line(self, text: str) -> Change:
-        """Set the variable to another formula."""
-        value, at = Expression(text).tree, self.index
-        if self.clip is not None:
-            value = replace(self.clip, arguments=(value, *self.clip.arguments[1:]))
-        line = Statement(self.variable, Expression.of(value))
-        return lambda n: replace(n, update=(*n.update[:at], line, *n.update[at + 1 :]))
-
-
-def decay_of(node: NodeProgram, name: str) -> Decay | None:
-    """Return how a variable decays; None if no line has the form of a decay by a constant."""
-    for index, line in enumerate(node.update):
-        tree = line.value.tree
-        clip = tree if isinstance(tree, FunctionCall) and tree.function == "clip" else None
-        terms = _terms(tree if clip is None else clip.arguments[0])
-        left = [term for term in terms if name in nodes.names_in(term)]
-        if len(left) == 1 and line.variable in (name, f"next_{name}"):
-            others = [x for x in nodes.names_in(left[0]) if x != name]
-            if len(others) == 1 and others[0] in node.constants:
-                return Decay(index, line.variable, name, others[0], left[0], clip)
-    return None
-
-
-def _terms(tree: Node) -> list[Node]:
-    if isinstance(tree, Binary) and tree.op == "+":
-        return [*_terms(tree.left), *_terms(tree.right)]
-    return [tree]
 
 
 def spelled(node: NodeProgram, described: NodeProgram) -> NodeProgram:

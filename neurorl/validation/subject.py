@@ -145,23 +145,25 @@ def make_subject(
     return _of_agent(f"run {name}", agent, name)
 
 
+_OF_MODEL, _OF_FILE, _OF_RUN = "the name of a model", "a .nir file", "a run or a saved agent"
+_READ = {"env": _OF_MODEL, "overrides": _OF_MODEL, "dt": _OF_FILE, "trust_env": _OF_RUN}
+"""Name the kind of subject that each argument is for."""
+
+
 def check_of_subject(what: object, named: Mapping[str, bool]) -> None:
     """Raise ArgumentError for an argument that is named, but of another kind of subject.
 
     Raises UnknownNameError for a name of nothing.
     """
     is_given = isinstance(what, (Network, SpikingActorCritic))
-    is_file = not is_given and str(what) not in (*MODELS, *FEATURES)
-    if is_file and not located(str(what)).exists():
-        raise unknown_name_error("run directory or model", str(what), MODELS)
-    is_nir = is_file and str(what).endswith(".nir")
-    of_model = not is_given and str(what) in MODELS, "the name of a model"
-    read = {"env": of_model, "overrides": of_model, "dt": (is_nir, "a .nir file")}
-    read["trust_env"] = is_file and not is_nir, "a run or a saved agent"
+    kind = _OF_MODEL if not is_given and str(what) in MODELS else ""
+    if not (is_given or kind or str(what) in FEATURES):
+        if not located(str(what)).exists():
+            raise unknown_name_error("run directory or model", str(what), MODELS)
+        kind = _OF_FILE if str(what).endswith(".nir") else _OF_RUN
     for name, is_named in named.items():
-        is_read, kind = read[name]
-        if is_named and not is_read:
-            remedy = f"leave it out; it is for {kind}"
+        if is_named and _READ[name] != kind:
+            remedy = f"leave it out; it is for {_READ[name]}"
             raise ArgumentError(name, "isn't read of what is given here", remedy=remedy)
 
 

@@ -8,7 +8,7 @@ the next value that is no tie: who is wrong there too is wrong for another reaso
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from neurorl.testing import rasters
 from neurorl.validation.compare import Pair, Row
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.explain import Explanation
-from neurorl.validation.history import Scenario, enact
+from neurorl.validation.history import Scenario, after_weights, enact
 from neurorl.validation.hypotheses.steps import AT_THRESHOLD
 from neurorl.validation.observed import unpredicted
 from neurorl.validation.subject import InputWindow
@@ -38,21 +38,24 @@ def ties(scenario: Scenario, pair: Pair, spec: BackendSpec) -> tuple[list[Row], 
     """
     network, rows, explanations = scenario.network, [], []
     silence = {name: np.zeros_like(x) for name, x in rasters(network, 1, 0).items()}
-    quiet = InputWindow(silence, 1, False)
-    writes = [*scenario.subject.weights.items()]
-    history = enact(network, spec, scenario.seed, [quiet._replace(writes=writes)])
+    first = after_weights(scenario.subject, [InputWindow(silence, 1, False)])
+    history = enact(network, spec, scenario.seed, first)
     found = {}
     for p in network.populations:
         if not (unpredicted(network, p.name) or history.arithmetic.counts_spikes):
             found[p.name] = _at_threshold(Evidence(network, p, history))
-    states = [{n: getattr(tie, x) for n, tie in found.items()} for x in ("state", "beside")]
+    states = [
+        {f"{name}.{v}": x for name, tie in found.items() for v, x in tie.states[k].items()}
+        for k in (0, 1)
+    ]
     try:
-        spikes, beside = (_enacted(scenario, spec, quiet, x) for x in states)
+        at, near = (enact(network, spec, scenario.seed, first, state=x) for x in states)
     except NeurorlError:  # it can't be asked
         return [], []
     for name, tie in found.items():
         described = tie.spikes
-        wrong = tie.met & (spikes[name][0] != described) & (beside[name][0] == described)
+        spikes, beside = (made.rasters[name][0] for made in (at, near))
+        wrong = tie.met & (spikes != described) & (beside == described)
         if wrong.any():
             neuron = int(wrong.argmax())
             where = {**scenario.place(0), "population": name, "neuron": neuron}
@@ -68,29 +71,13 @@ def ties(scenario: Scenario, pair: Pair, spec: BackendSpec) -> tuple[list[Row], 
     return rows, explanations
 
 
-def _enacted(
-    scenario: Scenario, spec: BackendSpec, quiet: InputWindow, states: dict[str, dict[str, Array]]
-) -> dict[str, Array]:
-    """Return the spikes of the step after some variables of populations were set."""
-    with spec.load(scenario.network, seed=scenario.seed) as backend:
-        for name, weights in scenario.subject.weights.items():
-            backend.set_weights(name, weights)
-        state = dict(backend.state())
-        for name, variables in states.items():
-            state |= {f"{name}.{x}": values for x, values in variables.items()}
-        backend.restore(state)
-        return dict(backend.step(quiet.inputs, 1))
+class _Tie(NamedTuple):
+    """Hold states that bring the neurons *met* exactly to the threshold, and who *spikes* then.
 
-
-@dataclass(frozen=True)
-class _Tie:
-    """Hold a state that brings the neurons *met* exactly to the threshold, and who *spikes* then.
-
-    beside: a state near it that is no tie, in which the same neurons spike.
+    states: that, and one near it that is no tie, in which the same neurons spike.
     """
 
-    state: _State
-    beside: _State
+    states: tuple[_State, _State]
     met: BoolArray
     spikes: BoolArray
 
@@ -121,7 +108,8 @@ def _at_threshold(evidence: Evidence) -> _Tie:
             low, high = np.where(apart < 0, middle, low), np.where(apart < 0, high, middle)
         met_by[name] = met & ~met_before
     spikes = np.asarray(evidence._advance(drive, chosen, row)["spikes"])
-    return _Tie(_first(chosen), _first(_beside(chosen, met_by, spikes, above)), met[0], spikes[0])
+    states = _first(chosen), _first(_beside(chosen, met_by, spikes, above))
+    return _Tie(states, met[0], spikes[0])
 
 
 def _beside(

@@ -10,7 +10,7 @@ import numpy as np
 from neurorl.agents.replicas import Replicas
 from neurorl.bench import candidates as c
 from neurorl.bench.command import Plan
-from neurorl.bench.deep import DeepAgent
+from neurorl.bench.floor import DeepAgent
 from neurorl.bench.workload import DEEP, Bricks, deep_config
 from neurorl.tasks.groups import SeparateEnvs
 

@@ -10,13 +10,12 @@ from neurorl.backends.spec import BackendSpec
 from neurorl.testing import FEATURES, random_network
 from neurorl.validation.diagnosis import probe
 from neurorl.validation.evidence import Evidence
-from neurorl.validation.gates import Labels, gates
 from neurorl.validation.history import enact, windows_of
 from neurorl.validation.hypotheses import FAMILIES
 from neurorl.validation.hypotheses.noise import simplest
 from neurorl.validation.rewriting import reading
 from neurorl.validation.subject import Subject, make_stimulus, make_subject
-from neurorl.validation.variants import Variant
+from neurorl.validation.variants import Labels, Variant, gates
 
 SPECS = [
     BackendSpec("reference", "float"),

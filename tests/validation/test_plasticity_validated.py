@@ -15,8 +15,7 @@ from neurorl.cli import main
 from neurorl.errors import UnknownNameError, UnsupportedError
 from neurorl.testing.rules import RULES, lessons_of, rule_network
 from neurorl.validation.courses import Course, RuleReplay, Way, course
-from neurorl.validation.learners import GROUP
-from neurorl.validation.plasticity import compare_courses, validate_rule
+from neurorl.validation.plasticity import GROUP, compare_courses, validate_rule
 
 QUICK = {"reward late", "posts first", "tau longer", "reward halved", "nearest"}
 UNKNOWN = {"hard bound", "forgets"}

@@ -13,7 +13,6 @@ from neurorl.program.lowering import lower_node
 from neurorl.validation.rewriting import (
     changed,
     counting,
-    decay_of,
     reading,
     sides,
     spelled,
@@ -39,22 +38,6 @@ def lowered(neuron: Neuron, arithmetic: str = "float") -> NodeProgram:
     drive = Projection("drive", "input", "cells", 0.3)
     network = Network((Source("input", 2), cells), (drive,))
     return lower_node(network, make_arithmetic(arithmetic, network), cells)
-
-
-@pytest.mark.parametrize(
-    ("node", "kept"),
-    [
-        (lowered(BUILT_IN), "(kept_v * (v + u))"),
-        (lowered(BUILT_IN, "loihi"), "(trunc((v + u) * kept_v / 4096.0))"),
-        (lowered(OWN), "(b * (v + u))"),
-    ],
-)
-def test_a_decay_is_found_by_its_form(node: NodeProgram, kept: str) -> None:
-    decay = decay_of(node, "v")
-    assert decay is not None
-    assert decay.kept("v + u") == kept
-    (line,) = [x for x in decay.line("0")(node).update if x.variable == "v"]
-    assert str(line).startswith("v = clip(0" if decay.clip else "v = 0")
 
 
 @pytest.mark.parametrize("arithmetic", ["float", "loihi"])

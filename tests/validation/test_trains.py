@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from neurorl.validation.trains import Limits, measured, unmatched, van_rossum
+from neurorl.validation.tolerance import Limits, measured, unmatched, van_rossum
 
 EMPTY = np.zeros((40, 1), dtype=bool)
 

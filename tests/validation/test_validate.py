@@ -24,8 +24,14 @@ from neurorl.nir import to_nir
 from neurorl.testing import FEATURES
 from neurorl.validation import Tolerance, read_specs
 from neurorl.validation.page import page
-from neurorl.validation.tolerance import worst
-from neurorl.validation.trains import REMEDY, TAU_STEPS, missing, spike_distance, van_rossum
+from neurorl.validation.tolerance import (
+    REMEDY,
+    TAU_STEPS,
+    missing,
+    spike_distance,
+    van_rossum,
+    worst,
+)
 
 needs_distances = pytest.mark.skipif(
     bool(missing()), reason=f"needs {' and '.join(missing())}: {REMEDY}"
@@ -257,7 +263,7 @@ def test_distances_of_known_trains() -> None:
 
 
 def test_without_the_library_only_a_distance_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("neurorl.validation.trains._pyspike", lambda: None)
+    monkeypatch.setattr("neurorl.validation.tolerance._pyspike", lambda: None)
     report = neurorl.validate(FEATURES["LIF"](), "reference:float,loihi", steps=60)
     row = report.rows[0]
     assert row["verdict"] in ("within", "different")

@@ -60,23 +60,27 @@ def _long(evidence: Evidence) -> list[Pathway]:
     return [p for p in evidence.into if p.delay > 1]
 
 
+def arriving(cause: str, detail: str, some: Iterable[Group], arrive: Arrivals) -> Iterator[Variant]:
+    """Propose other arrivals of each group of projections; detail: with a place for its words."""
+    for chosen, subject in some:
+        yield Variant(cause, detail.format(subject), arrivals=otherwise(chosen, arrive))
+
+
 def delays(evidence: Evidence) -> Iterator[Variant]:
     """Propose one projection, or all, some steps later or earlier."""
+    every = list(by_node(evidence, evidence.into, "all spikes"))
     for later in (1, -1, 2, -2, 3, -3):
         way = "later" if later > 0 else "earlier"
         size = "a step" if abs(later) == 1 else f"{abs(later)} steps"
-        arrive = partial(Observed.arriving, later=later)
-        for chosen, subject in by_node(evidence, evidence.into, "all spikes"):
-            detail = f"{subject} arrive {size} {way} than described"
-            yield Variant("delay", detail, arrivals=otherwise(chosen, arrive))
+        detail = f"{{}} arrive {size} {way} than described"
+        yield from arriving("delay", detail, every, partial(Observed.arriving, later=later))
 
     def at_once(e: Observed, p: Pathway) -> Array:
         return e.arriving(p, 1 - p.delay)
 
-    names = [p.name for p in _long(evidence)]
-    for chosen, subject in groups(names, "spikes of {}", "all spikes of longer delays"):
-        detail = f"{subject} arrive after one step, whatever delay is described"
-        yield Variant("delay", detail, arrivals=otherwise(chosen, at_once))
+    names, every_long = [p.name for p in _long(evidence)], "all spikes of longer delays"
+    detail = "{} arrive after one step, whatever delay is described"
+    yield from arriving("delay", detail, groups(names, "spikes of {}", every_long), at_once)
 
 
 def lost(evidence: Evidence) -> Iterator[Variant]:
@@ -86,27 +90,27 @@ def lost(evidence: Evidence) -> Iterator[Variant]:
     said = {"all": "", "newest": ", of the last step before"}
     said["older"] = ", but for those of the last step before"
     for (cause, event), (which, told) in itertools.product(events.items(), said.items()):
-        some = _long(evidence) if which == "older" else evidence.into
-        for chosen, subject in by_node(evidence, some, "spikes"):
-            detail = f"{subject} in flight{told} are lost {event}"
-            yield Variant(cause, detail, arrivals=lose(chosen, cause, which))
+        some = by_node(evidence, _long(evidence) if which == "older" else evidence.into, "spikes")
+        detail = f"{{}} in flight{told} are lost {event}"
+        yield from arriving(cause, detail, some, partial(_lose, cause, which))
 
 
-def lose(chosen: Collection[str], event: str, which: str) -> Arrivals:
+def _lose(event: str, which: str, evidence: Observed, p: Pathway) -> Array:
     """Drop arrivals of spikes sent before an event; *which*: ``'all'``, ``'newest'``, ..."""
+    begun = evidence.starts if event == "between calls" else evidence.starts * evidence.wrote
+    starts = np.maximum.accumulate(begun)[evidence.call]
+    sent = evidence.step - p.delay
+    before = starts - sent  # steps from a spike to the last event
+    gone = before > (which == "older")
+    if which == "newest":  # of the events since, one came just after the spike
+        next_step = np.clip(sent + 1, 0, evidence.n_steps - 1)
+        gone &= starts[next_step] == next_step
+    return np.asarray(evidence.arriving(p) * ~gone[:, None])
 
-    def arrive(evidence: Observed, p: Pathway) -> Array:
-        begun = evidence.starts if event == "between calls" else evidence.starts * evidence.wrote
-        starts = np.maximum.accumulate(begun)[evidence.call]
-        sent = evidence.step - p.delay
-        before = starts - sent  # steps from a spike to the last event
-        gone = before > (which == "older")
-        if which == "newest":  # of the events since, one came just after the spike
-            next_step = np.clip(sent + 1, 0, evidence.n_steps - 1)
-            gone &= starts[next_step] == next_step
-        return np.asarray(evidence.arriving(p) * ~gone[:, None])
 
-    return otherwise(chosen, arrive)
+def lose(event: str) -> Arrivals:
+    """Drop all arrivals of spikes sent before an event."""
+    return partial(_lose, event, "all")
 
 
 def surviving(evidence: Evidence) -> Iterator[Variant]:
@@ -114,20 +118,19 @@ def surviving(evidence: Evidence) -> Iterator[Variant]:
     if not evidence.fresh.any():
         return
 
-    def survive(e: Observed, p: Pathway) -> Array:
-        return e.arriving(p, oldest=np.zeros_like(e.step))
-
     def but_newest(e: Observed, p: Pathway) -> Array:
         is_older = e.step - p.delay != e.silent_since - 1
         return np.asarray(survive(e, p) * is_older[:, None])
 
-    cause, told = "reset between decisions", "in flight survive a reset"
-    for chosen, subject in by_node(evidence, evidence.into, "spikes"):
-        yield Variant(cause, f"{subject} {told}", arrivals=otherwise(chosen, survive))
-    names = [p.name for p in _long(evidence)]
-    for chosen, subject in groups(names, "spikes of {}", "spikes of longer delays"):
-        detail = f"{subject} {told}, all but the newest"
-        yield Variant(cause, detail, arrivals=otherwise(chosen, but_newest))
+    cause, told = "reset between decisions", "{} in flight survive a reset"
+    yield from arriving(cause, told, by_node(evidence, evidence.into, "spikes"), survive)
+    longer = groups([p.name for p in _long(evidence)], "spikes of {}", "spikes of longer delays")
+    yield from arriving(cause, f"{told}, all but the newest", longer, but_newest)
+
+
+def survive(evidence: Observed, p: Pathway) -> Array:
+    """Return arrivals of all spikes sent, a reset in between or not."""
+    return evidence.arriving(p, oldest=np.zeros_like(evidence.step))
 
 
 _FACTORS = (0.5, 2.0, 0.1, 10.0, 1e-3, 1e3)
@@ -136,19 +139,16 @@ _FACTORS = (0.5, 2.0, 0.1, 10.0, 1e-3, 1e3)
 def releases(evidence: Evidence) -> Iterator[Variant]:
     """Propose other releases of one projection, or of all that have short-term plasticity."""
     short = {p.name: kind for p in evidence.into if (kind := p.projection.short_term) is not None}
-    for chosen, subject in groups(short, "spikes of {}", "all spikes"):
+    for chosen in groups(short, "spikes of {}", "all spikes"):
         for cause, detail, make in _GENERAL:
-            yield Variant(cause, detail.format(subject), arrivals=_released(chosen, make))
+            released = partial(Observed.arriving, releases=make)
+            yield from arriving(cause, detail, [chosen], released)
     for name, kind in short.items():
         for detail, other in _others(kind):
             make = partial(described_releases, change=partial(_of_kind, other, evidence.network.dt))
+            released = partial(Observed.arriving, releases=make)
             told = f"short-term plasticity of {name}: {detail}"
-            yield Variant("parameter", told, arrivals=_released([name], make))
-
-
-def _released(chosen: Collection[str], make: Releases) -> Arrivals:
-    """Return the arrivals, with the releases of some projections replaced."""
-    return otherwise(chosen, partial(Observed.arriving, releases=make))
+            yield from arriving("parameter", told, [(frozenset([name]), "")], released)
 
 
 def _late_rise(node: NodeProgram, release: Release) -> NodeProgram:

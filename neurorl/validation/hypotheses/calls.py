@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -12,50 +13,46 @@ import numpy.typing as npt
 from neurorl.numerics.arrays import Array
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.history import History
-from neurorl.validation.hypotheses.arrivals import ending, groups, lose, surviving
+from neurorl.validation.hypotheses.arrivals import ending, groups, lose, survive
 from neurorl.validation.observed import Observed
 from neurorl.validation.variants import Variant, latest, silence_after_reset
 
 _NAMES = {"current": "the current", "voltage": "the membrane", "refractory": "the refractory time"}
+_RESET, _CALL, _WRITE = "reset between decisions", "between calls", "writes"
 State = Callable[[Observed, str, Array], Array]
 
 
 def states(evidence: Evidence) -> Iterator[Variant]:
     """Propose variables that a reset keeps, or that a call of `step` or a write clears."""
-    node, names = evidence.node, [p.name for p in evidence.into]
+    node = evidence.node
     read = node.initial if node.refractory is None else {**node.initial, "refractory": 0}
     said = {v: _NAMES.get(v, v) for v, x in evidence.names.items() if x in read}
     every = frozenset(said)
     some = [(frozenset([v]), name) for v, name in said.items()]
     some += [(every - {v}, f"the state but for {n}") for v, n in said.items()]
-    between, writes, reset = "between calls", "writes", "reset between decisions"
-    all_and_some = [(every, "the state"), *some]
     if evidence.fresh.any():
-        spikes = next(iter(surviving(evidence)), None)
-        for chosen, subject in all_and_some:
-            detail, kept = f"a reset doesn't silence {subject}", _changing(chosen, _as_it_was)
-            if chosen == every:
-                detail = "a reset silences spikes in flight, but not the state"
-                if spikes is not None:
-                    told = "a window starts from where the one before ended, not from silence"
-                    yield Variant(reset, told, start=kept, arrivals=spikes.arrivals)
-            yield Variant(reset, detail, start=kept)
-    for chosen, subject in all_and_some:
-        start, finish = _changing(chosen, _rest), _changing(chosen, _rest, _as_it_was)
-        cleared = _changing(chosen, _after_write)
-        if chosen == every:
-            gone = lose(names, between, "all")
-            detail = "a call of step starts from silence, not from where the one before ended"
-            yield Variant(between, detail, start=start, arrivals=gone)
-            yield Variant(between, detail, finish=finish, arrivals=gone)
+        kept = _changing(every, _as_it_was)
+        if evidence.into:
+            told = "a window starts from where the one before ended, not from silence"
+            yield Variant(_RESET, told, start=kept, arrivals=survive)
+        yield Variant(_RESET, "a reset silences spikes in flight, but not the state", start=kept)
+        for chosen, subject in some:
+            detail = f"a reset doesn't silence {subject}"
+            yield Variant(_RESET, detail, start=_changing(chosen, _as_it_was))
+    for chosen, subject in [(every, "the state"), *some]:
+        at_start, at_end = _changing(chosen, _rest), _changing(chosen, _rest, _as_it_was)
         detail = f"{subject} is lost between calls of step"
-        yield Variant(between, detail, start=start)
-        yield Variant(between, detail, finish=finish)
+        cleared = [Variant(_CALL, detail, start=at_start), Variant(_CALL, detail, finish=at_end)]
+        if chosen == every:
+            detail = "a call of step starts from silence, not from where the one before ended"
+            yield from (replace(x, detail=detail, arrivals=lose(_CALL)) for x in cleared)
+        yield from cleared
+        at_write = _changing(chosen, _after_write)
         if evidence.history.order:
             if chosen == every:
-                gone, detail = lose(names, writes, "all"), "a write silences the network"
-                yield Variant(writes, detail, start=cleared, arrivals=gone)
-            yield Variant(writes, f"a write clears {subject}", start=cleared)
+                detail = "a write silences the network"
+                yield Variant(_WRITE, detail, start=at_write, arrivals=lose(_WRITE))
+            yield Variant(_WRITE, f"a write clears {subject}", start=at_write)
 
 
 def _changing(chosen: Collection[str], become: State, other: State = silence_after_reset) -> State:

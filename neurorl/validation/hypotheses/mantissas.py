@@ -1,4 +1,4 @@
-"""Propose numbers of a chip of shifts: thresholds, what a spike takes off, mantissas of weights."""
+"""Propose numbers of a chip of shifts: thresholds, mantissas of weights."""
 
 from __future__ import annotations
 
@@ -15,27 +15,8 @@ from neurorl.validation.hypotheses.noise import simplest
 from neurorl.validation.hypotheses.numbers import of_each
 from neurorl.validation.hypotheses.weights import to_grid
 from neurorl.validation.observed import Mask
-from neurorl.validation.rewriting import changed, with_constants
+from neurorl.validation.rewriting import with_constants
 from neurorl.validation.variants import Variant, weights_of
-
-
-def reset_values(evidence: Evidence) -> Iterator[Variant]:
-    """Propose another number that a spike takes off the membrane, or sets it to."""
-    steps = Steps(evidence)
-    count = steps.now["release"]
-    chosen = steps.odd["voltage"] & (count > 0) & ~steps.odd["release"]
-    if not chosen.any():
-        return
-    level, now = steps.plain["met_level"], steps.now["voltage"].astype(np.float64)
-    missing = level - count * evidence.constant("threshold") - now
-    for detail, text, values in (
-        ("resets the membrane to {}", "where(count > 0, fitted, level)", now),
-        ("subtracts {}", "level - count*fitted", (level - now) / np.maximum(count, 1)),
-        ("subtracts {} more", "level - count*threshold - where(count > 0, fitted, 0)", missing),
-    ):
-        number = float(np.median(values[chosen]))
-        change = changed(f"v = {text}", fitted=number)
-        yield Variant("reset", f"a spike {detail.format(f'{number:g}')}", change, 1)
 
 
 def thresholds(evidence: Evidence) -> Iterator[Variant]:

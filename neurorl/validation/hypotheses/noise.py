@@ -7,7 +7,7 @@ neuron, and they all have to leave a number between them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -17,67 +17,55 @@ from neurorl.validation.observed import Mask, Observed
 from neurorl.validation.rewriting import changed, with_constants
 from neurorl.validation.variants import Variant
 
-Bounds = tuple[Array, Array]
-
 
 def fitted_thresholds(evidence: Evidence) -> Iterator[Variant]:
     """Propose another threshold: by a factor, by an offset, or of each neuron."""
     described = evidence.constant("threshold")
     for late in (False, True):
-        low, high = _between(evidence, late)
+        low, high = allowed(evidence, lambda e: (e.plain["met_level"], np.array(False)), late)
         wrong = (low > described) | (high <= described)
         is_far = np.isinf(high) & (low > 2 * np.abs(described))  # and no spike: dead
         if not wrong.any() or is_far[wrong].all():
             continue
         for neurons in (np.ones_like(wrong), wrong):
-            some = described[neurons]
+            some, fits = described[neurons], dict[str, Array]()
             with np.errstate(divide="ignore", invalid="ignore"):
-                factor = _common(low[neurons] / some, high[neurons] / some)
-            fits = []
+                factor = common(low[neurons] / some, high[neurons] / some)
             if factor is not None and (some > 0).all():
-                fits.append((f"{factor:.6g} times that described", described * factor))
-            more = _common(low[neurons] - some, high[neurons] - some)
-            if more is not None:
-                way = "more" if more > 0 else "less"
-                fits.append((f"{abs(more):.6g} {way} than described", described + more))
-            for told, values in fits:
-                values = np.where(neurons, values, described)
-                yield _threshold(evidence, f"the threshold is about {told}", values)
+                fits[f"{factor:.6g} times that"] = described * factor
+            if (more := common(low[neurons] - some, high[neurons] - some)) is not None:
+                fits[f"{abs(more):.6g} {'more' if more > 0 else 'less'} than"] = described + more
+            for told, values in fits.items():
+                detail = f"the threshold is about {told} described"
+                yield _threshold(evidence, detail, np.where(neurons, values, described))
         if (low < high).all():
-            each = (_common(low[[j]], high[[j]]) if wrong[j] else None for j in range(len(wrong)))
+            each = (common(low[[j]], high[[j]]) if wrong[j] else None for j in range(len(wrong)))
             values = np.array([d if x is None else x for x, d in zip(each, described, strict=True)])
             j = int(np.flatnonzero(wrong)[0])
             now = f"about {values[j]:.6g}, not {described[j]:.6g}"
             yield _threshold(evidence, f"thresholds are others, of neuron {j} {now}", values, 2)
 
 
-def _between(evidence: Evidence, late: bool) -> Bounds:
-    """Return each neuron's highest level without a spike and its lowest level with one.
+def allowed(
+    evidence: Evidence, turning: Callable[[Evidence], tuple[Array, Array]], late: bool = False
+) -> tuple[Array, Array]:
+    """Return bounds of a number of each neuron: not less than the first, and less than the second.
 
-    late: whether to start at the first step that isn't as predicted.
+    turning: the number with which the membrane is at its threshold in each step, NaN if it is
+    unknown, and whether it spikes with a larger one. late: whether to start at the first step that
+    isn't as predicted.
     """
-
-    def found(e: Evidence) -> Bounds:
-        known, level = _known(e, late), e.plain["met_level"].astype(np.float64)
-        return _bounds(level, known & ~e.spikes, known & e.spikes)
-
-    return _of_all(map(found, evidence.siblings))
-
-
-def _of_all(found: Iterable[Bounds]) -> Bounds:
-    """Return the bounds that leave what all others leave."""
-    lows, highs = zip(*found, strict=True)
+    lows, highs = list[Array](), list[Array]()
+    for e in evidence.siblings:
+        numbers, rises = turning(e)
+        known = _known(e, late) & np.isfinite(numbers)
+        lows.append(np.where(known & (e.spikes == rises), numbers, -np.inf).max(axis=0))
+        highs.append(np.where(known & (e.spikes != rises), numbers, np.inf).min(axis=0))
     return np.max(lows, axis=0), np.min(highs, axis=0)
 
 
-def _bounds(values: Array, least: Mask, most: Mask) -> Bounds:
-    """Return each neuron's largest value of those that are too low, and least of the others."""
-    low = np.where(least, values, -np.inf).max(axis=0)
-    return low, np.where(most, values, np.inf).min(axis=0)
-
-
 def _known(evidence: Evidence, late: bool) -> Mask:
-    """Mark steps in which a neuron isn't refractory and its level is known; *late*: see `_between`.
+    """Mark steps in which a neuron isn't refractory and its level is known; *late*: see `allowed`.
 
     In a call of several steps it is known up to the first spike that isn't as predicted.
     """
@@ -96,7 +84,7 @@ def _known(evidence: Evidence, late: bool) -> Mask:
     return np.asarray(known & (evidence.odd.any() or not late))
 
 
-def _common(low: Array, high: Array) -> float | None:
+def common(low: Array, high: Array) -> float | None:
     """Return the simplest number at least all of *low* and below all of *high*, or None."""
     least, most = float(np.nanmax(low, initial=-np.inf)), float(np.nanmin(high, initial=np.inf))
     if not least < most:
@@ -131,27 +119,22 @@ def widths(evidence: Evidence) -> Iterator[Variant]:
     name, width = evidence.width, evidence.noise_width
     if name is None:
         return
-    low, high = _of_all(_width_bounds(e, width) for e in evidence.siblings)
+
+    def needed(e: Evidence) -> tuple[Array, Array]:
+        added = width * e.draws(e.t)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return (e.plain["met_threshold"] - e.plain["met_moved"]) / added, added > 0
+
+    low, high = allowed(evidence, needed)
     wrong = (low >= 1) | (high < 1)
     words = "the noise is about {:.6g} times as wide as described"
     if not evidence.node.names_bias:
         words = "the width of the noise is {:.6g} times as described"
     for neurons in (width > 0, wrong):
-        factor = _common(low[neurons], high[neurons]) if neurons.any() else None
+        factor = common(low[neurons], high[neurons]) if neurons.any() else None
         if factor is not None:
             wide = {name: np.where(neurons, width * factor, width)}
             yield Variant("noise source", words.format(factor), with_constants(**wide), 1)
-
-
-def _width_bounds(evidence: Evidence, width: Array) -> Bounds:
-    """Return the least and largest factor of each neuron's width that its spikes allow."""
-    plain = evidence.plain
-    added = width * evidence.draws(evidence.t)
-    known = _known(evidence, False) & (width > 0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        needed = (plain["met_threshold"] - plain["met_moved"]) / added
-    more, less, spikes = known & (added > 0), known & (added < 0), evidence.spikes
-    return _bounds(needed, (more & spikes) | (less & ~spikes), (more & ~spikes) | (less & spikes))
 
 
 _NUMBERS: dict[str, Callable[[Observed], Array]] = {

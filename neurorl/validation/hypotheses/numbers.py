@@ -10,11 +10,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from neurorl.expressions.expression import Expression
 from neurorl.numerics.arrays import Array
 from neurorl.validation.evidence import Evidence, Steps
 from neurorl.validation.observed import Mask
-from neurorl.validation.rewriting import changed, decay_of, setting, with_constants
+from neurorl.validation.rewriting import changed, setting, table, with_constants
 from neurorl.validation.variants import Variant
 
 _WHOLE = 4096  # of the chip's decays
@@ -26,28 +25,23 @@ VARIABLES = {
 
 def decays(evidence: Evidence) -> Iterator[Variant]:
     """Propose other time constants of currents, membranes or both."""
-    node, steps = evidence.node, Steps(evidence)
-    apart = {"u": steps.now["current"] - steps.plain["current"]}
+    steps, chip = Steps(evidence), evidence.history.arithmetic.is_chip
+    unit, apart = _WHOLE if chip else 1, {"u": steps.now["current"] - steps.plain["current"]}
     apart["v"] = steps.now["voltage"] - steps.plain["met_moved"] - apart["u"]
     fits: dict[str, tuple[Array, Array | None]] = {}
-    of = {x: d for x in VARIABLES if (d := decay_of(node, x)) is not None}
-    unit = _WHOLE if evidence.history.arithmetic.is_chip else 1
-    for x, decay in of.items():
-        variable, before = VARIABLES[x][0], steps.before[VARIABLES[x][0]]
-        left = Expression(decay.kept(x)).evaluate({**node.constants, x: before}) + apart[x]
+    for x, (variable, _, _) in VARIABLES.items():
+        kept, before = evidence.constant(f"kept_{x}"), steps.before[variable]
+        left = (np.trunc(before * kept / unit) if chip else kept * before) + apart[x]
         chosen = steps.odd[variable] & (steps.free if x == "v" else True)
-        described = evidence.constant(decay.constant) / unit
-        fits[x] = described, _fitted_decay(evidence, described, chosen, before, left)
+        fits[x] = kept / unit, _fitted_decay(evidence, kept / unit, chosen, before, left)
     for freedom in (1, 2):
         now = {x: _common_tau(d, fit) if freedom == 1 else fit for x, (d, fit) in fits.items()}
         for names in ("u", "v", "uv"):
-            chosen_now = {x: k for x in names if (k := now.get(x)) is not None}
-            if len(chosen_now) == len(names):
-                told, kept = [], {}
-                for x, k in chosen_now.items():
-                    told.append(_time_constants(evidence, x, fits[x][0], k))
-                    kept[of[x].constant] = np.rint(k * unit) if unit > 1 else k
-                yield Variant("decay", "; ".join(told), with_constants(**kept), freedom)
+            others = {x: k for x in names if (k := now[x]) is not None}
+            if len(others) == len(names):
+                told = "; ".join(_time_constants(evidence, x, fits[x][0], others[x]) for x in names)
+                whole = {f"kept_{x}": np.rint(k * unit) if chip else k for x, k in others.items()}
+                yield Variant("decay", told, with_constants(**whole), freedom)
 
 
 def _common_tau(described: Array, decay: Array | None) -> Array | None:
@@ -216,22 +210,38 @@ def periods(evidence: Evidence) -> Iterator[Variant]:
     yield Variant("refractory", f"the refractory period is {told}", setting(refractory=dead), 2)
 
 
+_RESETS = {
+    "currents": """
+resets the membrane to {}, not to 0 -> on spike: v = fitted
+subtracts {} and doesn't reset to 0 -> on spike: v = v - fitted
+leaves {} of the membrane and doesn't reset to 0 -> on spike: v = fitted*v
+""",
+    "shifts": """
+resets the membrane to {} -> v = where(count > 0, fitted, level)
+subtracts {} -> v = level - count*fitted
+subtracts {} more -> v = level - count*threshold - where(count > 0, fitted, 0)
+""",
+}
+
+
 def reset_values(evidence: Evidence) -> Iterator[Variant]:
-    """Propose another value that a spike resets to or subtracts, or a share that it leaves."""
+    """Propose another number that a spike sets the membrane to, takes off it, or leaves of it."""
     steps = Steps(evidence)
-    chosen = steps.odd["voltage"] & steps.spikes & steps.plain["spikes"]
+    now, chosen = steps.now["voltage"], steps.odd["voltage"] & steps.spikes & steps.plain["spikes"]
+    chosen = chosen & ~steps.odd.get("release", np.False_)
     if not chosen.any():
         return
-    to, moved = steps.now["voltage"][chosen], steps.plain["met_moved"][chosen].astype(np.float64)
-    value, less, share = np.median(to), np.median(moved - to), _ratio(moved, to) or 0.0
-    each = _first_of_each(steps.now["voltage"], chosen, np.zeros(chosen.shape[1]))
-    for told, line, number in (
-        (f"resets the membrane to {value:.6g}, not to 0", "v = fitted", value),
-        (f"subtracts {less:.6g} and doesn't reset to 0", "v = v - fitted", less),
-        (f"leaves {share:.6g} of the membrane and doesn't reset to 0", "v = fitted*v", share),
-        ("resets the membrane to another value in each neuron", "v = fitted", each),
-    ):
-        yield Variant("reset", f"a spike {told}", changed(f"on spike: {line}", fitted=number), 1)
+    for told, text in table(_RESETS[evidence.kind]).items():
+        ends = (Variant("", "", changed(text, fitted=x)) for x in (0.0, 1.0))
+        none, one = (evidence.in_one_step(x, steps.calls)["voltage"].astype(float) for x in ends)
+        fits = chosen & (one != none)
+        number = float(np.median((now - none)[fits] / (one - none)[fits])) if fits.any() else 0.0
+        detail = f"a spike {told.format(f'{number:.6g}')}"
+        yield Variant("reset", detail, changed(text, fitted=number), 1)
+    if evidence.kind == "currents":
+        each = _first_of_each(now, chosen, np.zeros(chosen.shape[1]))
+        detail = "a spike resets the membrane to another value in each neuron"
+        yield Variant("reset", detail, changed("on spike: v = fitted", fitted=each), 1)
 
 
 _SIDES = ("floor", "below", "max", 1), ("ceiling", "above", "min", -1)

@@ -19,7 +19,7 @@ from neurorl.program import NodeProgram
 from neurorl.program.lowering import lower_node
 from neurorl.storage.plain import PlainData
 from neurorl.validation.evidence import Evidence
-from neurorl.validation.hypotheses.noise import simplest
+from neurorl.validation.hypotheses.noise import allowed, common
 from neurorl.validation.hypotheses.weights import scaled
 from neurorl.validation.observed import Mask, Observed
 from neurorl.validation.rewriting import ARRIVED, chained, changed, setting, with_constants
@@ -204,21 +204,15 @@ def root(f: Callable[[float], float], near: float) -> float | None:
 
 def _factor_at_threshold(evidence: Evidence, variant: Callable[[float], Variant]) -> float | None:
     """Return a factor that moves the threshold to where the recorded spikes say."""
-    changing, agreeing = [], []
-    for one in evidence.siblings:
-        calls = np.flatnonzero((one.lengths == 1) & one.kept)
-        steps = (one.in_one_step(variant(x), calls) for x in (1.0, 1.001))
+
+    def turning(e: Evidence) -> tuple[Array, Array]:
+        steps = (e.predict(variant(x)) for x in (1.0, 1.001))
         described, other = (now["met_level"] - now["met_threshold"] for now in steps)
         with np.errstate(all="ignore"):
-            roots = 1 - described * 1e-3 / (other - described)
-        free = (one.dead_before[calls] == 0) & np.isfinite(roots)
-        differs = one.spikes[one.starts[calls]] != (described > 0)
-        changing.append(roots[free & differs])
-        agreeing.append(roots[free & ~differs])
-    crossed, kept = np.concatenate(changing), np.concatenate(agreeing)
-    if not len(crossed):
-        return None
-    low, high = crossed.max(), kept[kept > 1].min(initial=np.inf)
-    if np.median(crossed) <= 1:
-        low, high = kept[kept < 1].max(initial=-np.inf), crossed.min()
-    return simplest(float(low), float(high)) if low < high else None
+            factors = 1 - described * 1e-3 / (other - described)
+        is_single = (e.lengths == 1)[e.call][:, None]
+        return np.where(is_single, factors, np.nan), other > described
+
+    low, high = allowed(evidence, turning)
+    is_described = low.max() < 1 < high.min()
+    return None if is_described else common(low, high)

@@ -7,11 +7,17 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from neurorl.expressions.nodes import Binary, FunctionCall, Number
+from neurorl.arithmetic.quantiser import VOLTAGE_MAX
 from neurorl.program import NodeProgram
-from neurorl.validation import rewriting
 from neurorl.validation.evidence import Evidence
-from neurorl.validation.rewriting import changed, decay_of, setting, table, with_constants
+from neurorl.validation.rewriting import (
+    calling,
+    changed,
+    setting,
+    table,
+    with_constants,
+    without_overflow,
+)
 from neurorl.validation.variants import Variant
 
 _ORDERS = table("""
@@ -27,7 +33,7 @@ the current decays with the membrane: v <- d (v + u) + bias, not d v + u + bias
     -> v = V[v + u] + bias
 the bias decays with the membrane: v <- d (v + bias) + u, not d v + u + bias
     -> v = V[v + bias] + u
-the bias goes into the current, not into the membrane -> u = U[u] + q + bias; v = V[v] + u
+the bias goes into the current, not into the membrane -> u = U[u] + q + bias | v = V[v] + u
 the membrane takes 1 - d of the current: v <- d v + (1 - d) u + bias
     -> v = V[v] + (u - V[u]) + bias
 the membrane takes 1 - d of its input: v <- d v + (1 - d) (u + bias)
@@ -38,20 +44,16 @@ the membrane takes 1 - d of its input: v <- d v + (1 - d) (u + bias)
 
 def orders(evidence: Evidence) -> Iterator[Variant]:
     """Propose another order of what happens in a step of neurons with a current and a membrane."""
-    node = evidence.node
-    u, v = decay_of(node, "u"), decay_of(node, "v")
-    if u is None or v is None:
-        return
     yield from _as_said("step order", _ORDERS)
+    kept, total = "(kept_{}*({}))", r"v = \1"
+    if evidence.history.arithmetic.is_chip:
+        kept, total = "(trunc(kept_{}*({})/4096))", rf"v = clip(\1, {-VOLTAGE_MAX}, {VOLTAGE_MAX})"
     for detail, text in _MOVED.items():
-        written = re.sub(r"U\[(.*?)\]", lambda x: u.kept(x[1]), text)
-        written = re.sub(r"V\[(.*?)\]", lambda x: v.kept(x[1]), written)
-        lines = dict(line.split(" = ") for line in written.split("; "))
-        changes = [x.line(lines[x.name]) for x in (u, v) if x.name in lines]
+        lines = re.sub(r"([UV])\[(.*?)\]", lambda x: kept.format(x[1].lower(), x[2]), text)
+        lines = re.sub("v = (.*)", total, lines)
         # What decays to nothing may as well be missing, which is said in fewer words.
-        fades = [x for x in (u, v) if x.name in lines and len(lines) == 1]
-        nothing = any(not node.constants[x.constant].any() for x in fades)
-        yield Variant("step order", detail, rewriting.chained(*changes), freedom=int(nothing))
+        is_alone = "|" not in text and not evidence.constant(f"kept_{text[0]}").any()
+        yield Variant("step order", detail, changed(lines), freedom=int(is_alone))
 
 
 _RESETS = table("""
@@ -155,8 +157,7 @@ def roundings(evidence: Evidence) -> Iterator[Variant]:
     said = {"v": "the membrane decays", "u": "the current decays"}
     said["vu"] = "current and membrane decay"
     for names, subject in said.items():
-        found = (decay_of(node, x) for x in names)
-        decays = {d.constant: node.constants[d.constant] for d in found if d is not None}
+        decays = {f"kept_{x}": node.constants[f"kept_{x}"] for x in names}
         detail = f"{subject} by Euler's 1 - dt/tau, not by exp(-dt/tau)"
         with np.errstate(divide="ignore"):
             logs = {x: np.where(y > 0, np.log(y), -1.0) for x, y in decays.items()}
@@ -169,19 +170,16 @@ _NEAREST = 1.5 * 2.0**52
 
 
 def _of_chip(node: NodeProgram) -> Iterator[Variant]:
-    current = decay_of(node, "u")
-    assert current is not None
     detail = "registers don't overflow, as the chip's do"
-    yield Variant("overflow", detail, rewriting.without_overflow(holds=False))
+    yield Variant("overflow", detail, without_overflow(holds=False))
     detail = "registers stay at their largest value, where the chip's overflow"
-    yield Variant("overflow", detail, rewriting.without_overflow(holds=True))
-    down = rewriting.calling("trunc", lambda x: FunctionCall("floor", x))
+    yield Variant("overflow", detail, without_overflow(holds=True))
+    down, nearest = (calling("trunc", x) for x in ("floor(x)", f"x + {_NEAREST} - {_NEAREST}"))
     yield Variant("decay", "decays are rounded down, not towards zero", down)
-    nearest = lambda x: Binary("-", Binary("+", x[0], Number(_NEAREST)), Number(_NEAREST))  # noqa: E731
-    yield Variant("decay", "decays are rounded to the nearest", rewriting.calling("trunc", nearest))
+    yield Variant("decay", "decays are rounded to the nearest", nearest)
     detail = "the current decays by 1/4096 less in each step: the chip adds 1 to its decay"
-    more = {current.constant: node.constants[current.constant] + 1}
-    yield Variant("decay", detail, with_constants(**more))
+    more = with_constants(kept_u=node.constants["kept_u"] + 1)
+    yield Variant("decay", detail, more)
 
 
 def precisions(evidence: Evidence) -> Iterator[Variant]:

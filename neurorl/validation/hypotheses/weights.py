@@ -11,6 +11,7 @@ import numpy as np
 from neurorl.numerics.arrays import Array
 from neurorl.storage.plain import PlainData
 from neurorl.validation.evidence import Evidence, Steps
+from neurorl.validation.history import History
 from neurorl.validation.hypotheses.arrivals import groups
 from neurorl.validation.observed import Mask, Pathway, times
 from neurorl.validation.variants import Variant, weights_of
@@ -180,7 +181,8 @@ def scaled(evidence: Evidence, factors: PlainData) -> Iterator[Variant]:
         product = times(w, np.asarray(factors[name]))
         return np.asarray(np.rint(product) if on_chip and not signed else product)
 
-    def effective(name: str, w: Array) -> Array:
+    def effective(history: History, name: str, version: int) -> Array:
+        w = history.versions[name][version]
         for p in parts:
             w = p.times(w, np.asarray(factors[p.name])) if p.projection.name == name else w
         return w
@@ -188,7 +190,7 @@ def scaled(evidence: Evidence, factors: PlainData) -> Iterator[Variant]:
     freedom = max(1 + np.ndim(factor) for factor in factors.values())
     yield Variant("weights", "; ".join(told), transmit=sent, freedom=freedom)
     if signed:
-        yield Variant("weights", "; ".join(told), weights=effective, freedom=freedom)
+        yield Variant("weights", "; ".join(told), values=effective, freedom=freedom)
 
 
 def changed(evidence: Evidence) -> Iterator[Variant]:
