@@ -1,10 +1,6 @@
 // Nodes with limits: their functions, and weights after each of which a sum is clipped.
 #pragma once
 
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
 namespace neurorl {
 
 // Functions of nodes with limits, whose numbers are exact in 24 bits.
@@ -77,12 +73,10 @@ ALWAYS_INLINE void add_times(
     add_vectors<int16_t, ROWS>(row, times, sums, k, POST);
 }
 
-// To add a weight twice, clipped each time, is to add twice the weight.
 template <int ROWS>
 ALWAYS_INLINE void add_rows(
     const int32_t *spike, const Saturated &weights, int16_t *sums, const int POST)
 {
-    const int fits = *weights.fits;
     const int16_t *row[ROWS];
     int16_t times[ROWS], most = 0;
     for (int s = 0; s < ROWS; s++) {
@@ -90,12 +84,9 @@ ALWAYS_INLINE void add_rows(
         times[s] = weights.release ? weights.release[spike[s]] : 1;
         most = times[s] > most ? times[s] : most;
     }
-    if (most <= fits) return add_times<ROWS>(row, times, sums, POST);
+    if (most <= *weights.fits) return add_times<ROWS>(row, times, sums, POST);
     for (int s = 0; s < ROWS; s++)
-        for (int left = times[s]; left > 0; left -= fits) {
-            const int16_t part = left < fits ? left : fits;
-            add_times<1>(row + s, &part, sums, POST);
-        }
+        for (int k = 0; k < POST; k++) sums[k] = clipped(sums[k], row[s][k] * times[s]);
 }
 
 }  // namespace neurorl
