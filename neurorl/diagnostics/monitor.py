@@ -30,6 +30,7 @@ from neurorl.diagnostics.verdicts import (
     verdicts,
 )
 from neurorl.models.agent.config import AgentConfig
+from neurorl.models.deep.trunk import Shared
 from neurorl.network.description import Network, Population, Projection
 from neurorl.network.restoring import MOST_STEPS, take
 from neurorl.numerics.arrays import Array, BoolArray, FloatArray
@@ -176,7 +177,9 @@ class Monitor:
         self.begin()
         self._spikes: list[deque[int]] = [deque(maxlen=WINDOW) for _ in self._sites]
         self._policies: deque[list[float]] = deque(maxlen=WINDOW)
-        self._returns = Returns(config.reward_scale)
+        trunk = config.trunk
+        is_scaled = isinstance(trunk, Shared) and trunk.scales_rewards
+        self._returns = Returns(None if is_scaled else config.reward_scale)
         # By number of a site, one more for returns, and kind: since, value, limit, top action.
         self._found: dict[tuple[int, str], tuple[float, float, float, float]] = {}
 

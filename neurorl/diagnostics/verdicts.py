@@ -274,10 +274,13 @@ OF_RETURNS = ("unrewarded", "flat", "faint", "loud")
 
 
 class Returns:
-    """Judge returns as they come, each once. scale: scale of rewards."""
+    """Judge returns as they come, each once.
 
-    def __init__(self, scale: float) -> None:
-        self._scale = abs(scale)
+    scale: scale of rewards; None if what is learned from is divided by their deviation.
+    """
+
+    def __init__(self, scale: float | None) -> None:
+        self._scale = None if scale is None else abs(scale)
         self.forget()
 
     def forget(self) -> None:
@@ -307,6 +310,8 @@ class Returns:
         is_lost = self._same >= FLAT_AFTER and last < self._most
         if is_lost or (self._same == n and n >= SAME_AFTER):
             wrong["flat"] = last, self._same
+        if self._scale is None:
+            return wrong
         if self._scale * largest < FAINT:
             wrong["faint"] = self._scale * largest, FAINT
         usual = self._scale * statistics.median(map(abs, lately))

@@ -42,6 +42,9 @@ _SILENCE_S = 0.5
 _BETTER, _VARIED = 0.5, 0.5
 """Take this share of rewards for the better ones, if at least the second share differ."""
 
+_AS_FAR = 0.95
+"""Take held actions to explore if observations vary by this share of what they do otherwise: 1.02
+on Acrobot-v1, 1.83 on MountainCar-v0, and 0.63 to 0.90 on five boards."""
 _SURE, _LEAST_EPISODES = 4.0, 3
 """Take holding actions for costly by so many standard errors of so many episodes of either kind. A
 lander's costs are 2.1 errors higher, though it learns by repeats; moves of 2048 10.6."""
@@ -145,6 +148,22 @@ class FirstPlay:
         drawn, held = means
         error = math.hypot(*(m.std(ddof=1) / math.sqrt(len(m)) for m in means))
         return bool(drawn.mean() - held.mean() > _SURE * error)
+
+    @property
+    def holding_explores(self) -> bool:
+        """Return whether observations vary as much within episodes in which actions were held.
+
+        Single actions cancel out before a pole that hangs is up; on a board, held ones end at a
+        wall. True where observations are missing.
+        """
+        rows = self.all_numbers()
+        if rows is None or len(rows) != sum(self.lengths):
+            return True
+        deviations = rows.std(axis=0)
+        varying = deviations > 0.0
+        episodes = np.split(rows[:, varying] / deviations[varying], np.cumsum(self.lengths)[:-1])
+        within = np.array([episode.std(axis=0).mean() for episode in episodes])
+        return len(within) < 2 or bool(within[1::2].mean() >= _AS_FAR * within[::2].mean())
 
     @property
     def lengths(self) -> list[int]:

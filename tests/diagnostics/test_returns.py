@@ -22,7 +22,7 @@ class Past:
     discounted: float
 
 
-def kinds(scale: float, *returns: float) -> list[str]:
+def kinds(scale: float | None, *returns: float) -> list[str]:
     """Return what is found, when asked every 20 episodes and in the end at once: the same."""
     played = [Past(k, ret) for k, ret in enumerate(returns)]
     judge = Returns(scale)
@@ -56,9 +56,14 @@ NOISE = np.random.default_rng(1).normal(size=600).tolist()
         (1.0, [0.0] * 3 + [50.0 + n for n in NOISE[:120]], []),  # was learned at once
         (1.0, [50.0 + n for n in NOISE[:100]] + [100.0] * 500, []),  # has learned it
         (0.02, [0.1] * 100 + [2.0] * 100, []),
+        # Rewards are divided by their deviation.
+        (None, [50.0 + n for n in NOISE[:120]], []),
+        (None, [1e-3 * (k % 30 == 0) for k in range(120)], []),
+        (None, [0.0] * 300, ["unrewarded"]),
+        (None, [-86.6] * 200, ["flat"]),
     ],
 )
-def test_verdicts(scale: float, returns: list[float], expected: list[str]) -> None:
+def test_verdicts(scale: float | None, returns: list[float], expected: list[str]) -> None:
     assert kinds(scale, *returns) == expected
 
 

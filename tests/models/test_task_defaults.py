@@ -583,6 +583,38 @@ class Growing(gym.Env[Any, Any]):
         return self.shown(), float(action), self.np_random.random() < 0.004, False, {}
 
 
+class Sliding(gym.Env[Any, Any]):
+    """Slide five tiles of a board of 2 x 3 into order; each move costs 1, and many hit a wall."""
+
+    observation_space = gym.spaces.MultiDiscrete([6] * 6)
+    action_space = gym.spaces.Discrete(4)
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        super().reset(seed=seed)
+        self.tiles = np.arange(6)
+        for action in self.np_random.integers(0, 4, 40):
+            self.slide(int(action))
+        return self.tiles.copy(), {}
+
+    def slide(self, action: int) -> None:
+        row, column = divmod(int(self.tiles.argmin()), 3)
+        down, right = ((-1, 0), (0, 1), (1, 0), (0, -1))[action]
+        if 0 <= row + down < 2 and 0 <= column + right < 3:
+            here, there = 3 * row + column, 3 * (row + down) + column + right
+            self.tiles[[here, there]] = self.tiles[[there, here]]
+
+    def step(self, action: Any) -> Any:
+        self.slide(int(action))
+        done = bool((self.tiles == np.arange(6)).all())
+        return self.tiles.copy(), 40.0 if done else -1.0, done, False, {}
+
+
+def test_actions_are_held_to_search_only_where_they_lead_further() -> None:
+    board = make_config(gym.wrappers.TimeLimit(Sliding(), 80))
+    assert board.trunk.is_shared
+    assert board.policy.repeats == 1
+
+
 def test_few_numbers_that_go_on_being_new_are_no_table() -> None:
     assert isinstance(make_config(Growing(40)).cells, HashedStates)
     assert make_config(Growing(512)).trunk.is_shared

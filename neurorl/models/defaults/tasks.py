@@ -225,7 +225,8 @@ def _repeats(
     """Return how often each action is repeated, if episodes are long or tiles have to search.
 
     Long episodes have no repeats if actions that were held surely cost more in the first play;
-    tiles search if it saw no reward, and hidden layers on them if it saw one cost in every step.
+    tiles search if it saw no reward, and hidden layers on them if it saw one cost in every step and
+    held actions led as far as others.
     Repeats fall as the agent learns.
     """
     if isinstance(env.action_space, gym.spaces.Box) or not named.keys().isdisjoint(_OF_REPEATS):
@@ -233,7 +234,8 @@ def _repeats(
     steps = most_steps(env) or 0
     is_long = steps > _LONG and not play().holding_costs
     repeats, falling = min(steps // _DRAWN, _MOST_REPEATS) if is_long else 1, _FALLING
-    if is_tiled and (play().pays_nothing or (has_layers and play().costs_alike)):
+    searches = has_layers and play().costs_alike and play().holding_explores
+    if is_tiled and (play().pays_nothing or searches):
         falling = _FALLING_SOON if has_layers and not is_long else _FALLING
         repeats = max(repeats, _SEARCHING)
     return {"policy.repeats": repeats, "policy.repeats_decisions": falling} if repeats > 1 else {}
