@@ -145,6 +145,8 @@ def test_a_difference_is_exit_status_1(
         (["lif", "--backends", "reference,loihi:float"], "another arithmetic"),
         (["lif", "--backends", "reference,brian2:numpi"], "did you mean 'numpy'"),
         (["lif", "--arithmetic", "fixed"], "arithmetic: unknown name"),
+        (["glm", "--arithmetic", "xylo"], "xylo: no backend runs in it (got "),
+        (["lif", "--backends", "loihi,brian2:numpy", "--arithmetic", "xylo"], "no backend runs"),
         (["lfi"], "did you mean 'lif'"),
         (["lif", "--steps", "0"], "steps"),
         (["lif", "--seed", "-1"], "seed"),
