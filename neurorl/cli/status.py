@@ -14,6 +14,8 @@ from neurorl.errors import NeurorlError
 
 GOES_ON = "goes on from here when it is started again"
 
+_PERMIT = "let it and its folder be read and written, or name another"
+
 
 class Main(Protocol):
     """Run a command. Takes the words after its name, None the process's own; returns the status."""
@@ -53,7 +55,8 @@ def exit_status(command: str, stopped: str = "") -> Callable[[Main], Main]:
             except OSError as exc:
                 _print_no_more()
                 name = f"{exc.filename}: " if exc.filename else ""
-                print(f"{command}: {name}{exc.strerror or exc}", file=sys.stderr)
+                then = f"; {_PERMIT}" if isinstance(exc, PermissionError) else ""
+                print(f"{command}: {name}{exc.strerror or exc}{then}", file=sys.stderr)
                 return 2
 
         return status
