@@ -7,10 +7,19 @@ also registers ``neurorl/GridWorld-v0`` with Gymnasium.
 from __future__ import annotations
 
 import importlib
+import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 from neurorl._version import __version__
-from neurorl.tasks.known import register
+
+try:
+    from neurorl.tasks.known import register
+except KeyboardInterrupt:
+    if sys.argv[0] != "-m" and os.path.basename(sys.argv[0]) != "neurorl":
+        raise
+    print("neurorl: stopped", file=sys.stderr)  # the command line can't yet say so
+    raise SystemExit(130) from None
 
 if TYPE_CHECKING:
     from neurorl.agents.linear import LinearActorCritic as LinearActorCritic

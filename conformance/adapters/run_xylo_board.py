@@ -3,8 +3,9 @@
     python run_xylo_board.py [--vectors 200] [--seed 0] [--out FILE]
 
 Needs neurorl, xylosim, and SynSense's rockpool with samna (rockpool is AGPL-3.0, and installs samna
-when it is first imported). Without them, or where no board answers, xylosim runs, and the report
-says so. Not yet run on a board: its calls of rockpool 3.1 are checked with a stand-in.
+when it is first imported). Without rockpool or samna, or where no board answers, xylosim runs, and
+the report says so. Exit status 0: all equal; 1: not all; 2: bad usage, or xylosim is missing. Not
+yet run on a board: its calls of rockpool 3.1 are checked with a stand-in.
 """
 
 from __future__ import annotations
@@ -16,9 +17,17 @@ from pathlib import Path
 import numpy as np
 
 from neurorl.arithmetic.xylo_integers import MEMORIES
-from neurorl.backends.xylo.simulator import XyloSimulator
+from neurorl.backends.spec import BackendSpec
+from neurorl.cli.status import exit_status
 from neurorl.conformance.__main__ import report
-from neurorl.storage.files import write_json
+from neurorl.errors import BackendUnavailableError
+from neurorl.storage.files import check_place, write_json
+
+try:
+    XyloSimulator = BackendSpec.parse("xylo").backend_class
+except BackendUnavailableError as exc:
+    print(f"run_xylo_board.py: {exc}", file=sys.stderr)
+    raise SystemExit(2) from None
 
 BOARDS = []
 """Hold the boards that answered, opened."""
@@ -118,6 +127,7 @@ class XyloBoard(XyloSimulator):
         return "xylo"
 
 
+@exit_status("run_xylo_board.py")
 def main(arguments=None):
     """Write the report of the first board, or of xylosim; return 1 if not all is equal."""
     parser = argparse.ArgumentParser(
@@ -127,6 +137,7 @@ def main(arguments=None):
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("conformance-xylo.json"))
     options = parser.parse_args(arguments)
+    check_place(options.out, "report")
     BOARDS[:] = boards()
     if not BOARDS:
         print("no board answers, or rockpool and samna are missing: xylosim runs", file=sys.stderr)

@@ -130,15 +130,16 @@ class AgentGroup(abc.ABC):
         except (KeyError, ValueError) as exc:
             raise RunError("checkpoint", "doesn't fit this agent", got=exc) from exc
 
-    def adopt(self, k: int, state: State) -> None:
+    def adopt(self, k: int, state: State, of: str = "checkpoint") -> None:
         """Let agent k, still untrained, start with another agent's weights and critic.
 
-        state: state of an agent with this network, of any algorithm. Raises RunError.
+        state: state of an agent with this network, of any algorithm. of: what an error calls it.
+        Raises RunError.
         """
         try:
             self._adopt(k, state)
         except (KeyError, ValueError) as exc:
-            raise RunError("checkpoint", "is of another network", got=exc) from exc
+            raise RunError(of, "is of another network", got=exc) from exc
         self._monitors[k].begin()
 
     def go_to(self, env: Environment) -> None:

@@ -128,7 +128,7 @@ class LinearActorCritic(LearningAgent):
         named = {"backend": backend, "arithmetic": arithmetic, "noise": noise, "fit": fit}
         for name, value in {**named, "backend_options": backend_options or None}.items():
             if value is not None:
-                what, remedy = f"has nothing that {name} is of: no neurons", f"leave {name} out"
+                what, remedy = f"has no neurons, which {name} and energy are of", "leave these out"
                 raise UnsupportedError("LinearActorCritic", what, got=value, remedy=remedy)
         check_kind("explore", explore, bool, optional=False)
         n = 1 if replicas is None else check_count("replicas", replicas, most=MAX_REPLICAS)

@@ -42,7 +42,7 @@ _COMMANDS = {
 _HAS = ("HELP", "add_arguments", "run")
 
 
-@exit_status("neurorl", "a run goes on with --resume")
+@exit_status("neurorl")
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     options = _parser().parse_all(arguments)

@@ -7,8 +7,6 @@ import difflib
 import re
 from typing import Any, NoReturn
 
-from neurorl.models.agent.hints import HINTS
-
 _CHOICE = re.compile(r"argument \w+: invalid choice: '([^']*)'")
 _UNKNOWN = "unrecognized arguments: "
 
@@ -60,6 +58,8 @@ class Parser(argparse.ArgumentParser):
             got, known = choice[1], [*self.commands]
         elif message.startswith(_UNKNOWN):
             words = message.removeprefix(_UNKNOWN).split(" ")  # one may be empty
+            from neurorl.models.agent.hints import HINTS
+
             got, known = words[0].partition("=")[0], [*self.flags]
             hint = HINTS.get(got.lstrip("-").replace("-", "_"))
             if hint:

@@ -6,12 +6,15 @@ import contextlib
 import functools
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Protocol
 
 from neurorl.errors import NeurorlError
 
 GOES_ON = "goes on from here when it is started again"
+
+_PERMIT = "let it and its folder be read and written, or name another"
 
 
 class Main(Protocol):
@@ -25,7 +28,7 @@ def exit_status(command: str, stopped: str = "") -> Callable[[Main], Main]:
 
     2 for a NeurorlError, and for what the system refuses: a file, or memory. 130 if the user stops
     it, 141 if nobody reads what it prints. command: what the line begins with. stopped: what a user
-    who stopped it is told beside that it has.
+    who stopped it is told beside that it has, if the KeyboardInterrupt doesn't say.
     """
 
     def wrap(main: Main) -> Main:
@@ -39,8 +42,8 @@ def exit_status(command: str, stopped: str = "") -> Callable[[Main], Main]:
             except NeurorlError as exc:
                 print(f"{command}: {' '.join(str(exc).split())}", file=sys.stderr)
                 return 2
-            except KeyboardInterrupt:
-                said = "; ".join(filter(None, ("stopped", stopped)))
+            except KeyboardInterrupt as exc:
+                said = "; ".join(filter(None, ("stopped", str(exc) or stopped)))
                 print(f"{command}: {said}", file=sys.stderr)
                 return 130
             except BrokenPipeError:
@@ -52,12 +55,22 @@ def exit_status(command: str, stopped: str = "") -> Callable[[Main], Main]:
             except OSError as exc:
                 _print_no_more()
                 name = f"{exc.filename}: " if exc.filename else ""
-                print(f"{command}: {name}{exc.strerror or exc}", file=sys.stderr)
+                then = f"; {_PERMIT}" if isinstance(exc, PermissionError) else ""
+                print(f"{command}: {name}{exc.strerror or exc}{then}", file=sys.stderr)
                 return 2
 
         return status
 
     return wrap
+
+
+@contextlib.contextmanager
+def goes_on(kept: Iterable[Path], how: str) -> Iterator[None]:
+    """Tell a user who stops what is inside *how* it goes on, if a file of *kept* is there."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(how if any(path.exists() for path in kept) else "") from None
 
 
 def _print_no_more() -> None:

@@ -20,6 +20,7 @@ from neurorl.cli.options import (
     look_here,
 )
 from neurorl.cli.output import print_rows, progress, report
+from neurorl.cli.status import goes_on
 
 if TYPE_CHECKING:
     from neurorl.runs.config import Options
@@ -81,7 +82,9 @@ def run(arguments: argparse.Namespace) -> int:
         runs = [(seed, out / f"seed{seed}") for seed in read_seeds(arguments.seeds)]
         if arguments.tensorboard is not None:
             options["tensorboard"] = arguments.tensorboard / out.name
-    with progress("training") as (advance, started):
+    kept = (path / "checkpoint.npz" for _, path in runs)
+    resumes = goes_on(kept, "a run goes on with --resume")
+    with resumes, progress("training") as (advance, started):
         summaries = train_seeds(
             arguments.env,
             runs,

@@ -38,7 +38,7 @@ from neurorl.models.agent.writes import OnChip
 from neurorl.network.serialization import positive
 from neurorl.numerics.arrays import Array
 from neurorl.numerics.random import read_seed
-from neurorl.storage.files import write_json
+from neurorl.storage.files import check_place, write_json
 from neurorl.storage.plain import PlainData
 
 Rows = dict[str, Array]
@@ -199,8 +199,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, help="the report, conformance-CHIP.json")
     options = parser.parse_args(arguments)
+    out = options.out or Path(f"conformance-{options.chip}.json")
+    check_place(out, "report")
     made = report(options.chip, options.backend, options.vectors, options.seed)
-    write_json(options.out or Path(f"conformance-{options.chip}.json"), made)
+    write_json(out, made)
     print("\n".join(made["read"]))
     return int(any(row["result"] != "equal" for row in made["vectors"]))
 

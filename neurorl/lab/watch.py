@@ -71,11 +71,12 @@ def play_frames(
             nodes = [n.name for n in network.nodes if n.name not in network.analog and n.size > 1]
             observation, info = env.reset(seed=derive(seed, _RESET, 0) & 0x7FFFFFFF)
             player.begin()
-            asks = mask_method(env)
+            asks = mask_method(env) if agent.is_masked else None
             total, is_over = 0.0, False
             while not is_over and len(frames) < decisions:
                 picture = observation if render is None else env.render()
-                mask = info.get(MASK, asks and asks()) if agent.is_masked else None
+                told = {MASK: asks()} if asks and MASK not in info else info
+                mask = told.get(MASK) if agent.is_masked else None
                 move = player.move(observation, mask)
                 action = agent.actions.taken(move.action)
                 observation, reward, terminated, truncated, info = env.step(action)

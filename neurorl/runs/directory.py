@@ -170,10 +170,12 @@ class RunDirectory:
             what, remedy = "is being trained by another process", "wait for it, or stop it"
             raise LockedRunError(f"run {self.path}", what, remedy=remedy)
 
-    def read_config(self) -> RunConfig:
-        """Return the run's configuration. Raises RunError if it is missing or damaged."""
+    def read_config(self, remedy: str = "make it by neurorl train") -> RunConfig:
+        """Return the run's configuration. Raises RunError if it is missing or damaged.
+
+        remedy: what to do if there is no run.
+        """
         if not self.path.is_dir():
-            remedy = "make it by neurorl train, without --resume"
             raise RunError(f"run {self.path}", "no such run directory", remedy=remedy)
         if not os.path.lexists(self.config):
             raise RunError(f"run {self.path}", "is not a run: config.json is missing")

@@ -60,6 +60,9 @@ class _Line:
         self.is_lost, self._has_ended = False, False
         self._episodes: list[Episode] = []
         self._told = time.monotonic()
+
+    def listen(self) -> None:
+        """Listen to the parent; a KeyboardInterrupt may come as soon as this is called."""
         threading.Thread(target=self._listen, daemon=True).start()
 
     def say(self, kind: str, value: object = None) -> None:
@@ -93,13 +96,15 @@ class _Line:
             self._stop()
             self._connection.recv()  # returns when the parent has ended
         self.is_lost = not self._has_ended
-        self._stop()
-        end_soon()
+        if self.is_lost:  # else it is about to end
+            self._stop()
+            end_soon()
 
     def _stop(self) -> None:
         self._is_over = True
         self._may_go.release()
-        _thread.interrupt_main()
+        if not self._has_ended:
+            _thread.interrupt_main()
 
 
 def work_alone(connection: Connection, work: Work, modules: Sequence[str]) -> None:
@@ -117,6 +122,7 @@ def work_alone(connection: Connection, work: Work, modules: Sequence[str]) -> No
 def _work(line: _Line, work: Work, modules: Sequence[str]) -> None:
     """Train, and report how it ended."""
     try:
+        line.listen()
         for module in modules:
             importlib.import_module(module)
         with own_warnings(lambda *told: line.say("warned", told)):

@@ -160,8 +160,8 @@ class Session:
                     raise RunError(f"run {run.path}", "checkpoint.npz is of another run")
                 self.group.restore(k, arrays)
             elif self.config.start:
-                _, arrays = read_agent(start_of(self.config.start, self.seeds[k]))
-                self.group.adopt(k, arrays)
+                start = start_of(self.config.start, self.seeds[k])
+                self.group.adopt(k, read_agent(start)[1], f"run {start}")
                 self._save(k)  # from here on, the run to start from isn't needed
             run.rewind(self.group.episodes[k])
         for k, run in enumerate(self.runs):  # now that all of them can go on

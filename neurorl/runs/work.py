@@ -122,8 +122,9 @@ def find_work(
     has_begun = _which_go_on(directories, resume)
     _lock(directories, has_begun)
     try:
+        new = "make it by neurorl train, without --resume"
         configs = [
-            run.read_config().resumed(f"run {run.path}", env_id, seed, options) if old else None
+            run.read_config(new).resumed(f"run {run.path}", env_id, seed, options) if old else None
             for run, old, (seed, _) in zip(directories, has_begun, runs, strict=True)
         ]
         resumed = [config for config in configs if config is not None]

@@ -28,6 +28,7 @@ _REMEDIES = {
     errno.ENOENT: "make its folder first",
     errno.ENOTDIR: "name another folder",
     errno.ENAMETOOLONG: "take a shorter name",
+    errno.EISDIR: "name a file in it",
 }
 
 
@@ -83,6 +84,17 @@ def write_bytes(
         replace(path, data)
     except OSError as exc:
         raise error(unwritable(f"{what} {path}", exc)) from exc
+
+
+def check_place(path: Path, what: str = "file") -> None:
+    """Raise RunError, before there is anything to write, if no file *path* can be written."""
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp"):
+            pass
+    except OSError as exc:
+        raise RunError(unwritable(f"{what} {path}", exc)) from exc
 
 
 def write_json(path: Path, data: object) -> None:

@@ -9,7 +9,7 @@ import json
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
@@ -52,7 +52,7 @@ def read_bytes(path: Path, limit: int, place: FilePlace) -> bytes:
     except (OSError, ValueError) as exc:
         if isinstance(exc, RunError):
             raise
-        raise place.wrong("can't be read", _reason(exc)) from exc
+        raise _unreadable(place, exc) from exc
 
 
 def read_lines(path: Path, limit: int, longest: int, place: FilePlace) -> Iterator[str]:
@@ -70,7 +70,7 @@ def read_lines(path: Path, limit: int, longest: int, place: FilePlace) -> Iterat
     except (OSError, ValueError) as exc:
         if isinstance(exc, RunError):
             raise
-        raise place.wrong("can't be read", _reason(exc)) from exc
+        raise _unreadable(place, exc) from exc
 
 
 def read_json(path: Path, place: FilePlace, limit: int = JSON_BYTES) -> Any:
@@ -135,8 +135,11 @@ def _check_size(file: BinaryIO, limit: int, place: FilePlace) -> int:
     return status.st_size
 
 
-def _reason(exc: Exception) -> str:
-    return (exc.strerror if isinstance(exc, OSError) else None) or str(exc)
+def _unreadable(place: FilePlace, exc: Exception) -> RunError:
+    reason = (exc.strerror if isinstance(exc, OSError) else None) or str(exc)
+    if isinstance(exc, PermissionError) and place.remedy is None:
+        place = replace(place, remedy="let it and its folder be read, such as by chmod -R u+rX")
+    return place.wrong("can't be read", reason)
 
 
 def _unique(pairs: Sequence[tuple[str, object]]) -> PlainData:

@@ -200,7 +200,10 @@ def allowed_actions(
     mask = info.get(MASK)
     try:
         parts = mask if isinstance(mask, (tuple, list)) and len(groups) > 1 else (mask,)
-        allowed: BoolArray = np.concatenate([np.ravel(p) for p in parts]).astype(bool)
+        shown = np.concatenate([np.ravel(p) for p in parts])
+        allowed: BoolArray = shown.astype(bool)
+        if shown.dtype.kind not in "biuf" or (shown != allowed).any():
+            raise ValueError
     except (TypeError, ValueError):
         allowed = np.zeros(0, dtype=np.bool_)
     if allowed.shape != (sum(groups),):

@@ -337,7 +337,7 @@ class MaskedAnswers(Answers):
     def _told(self, info: object) -> Mapping[str, object]:
         told = info if isinstance(info, Mapping) else {}
         try:
-            return {MASK: self._ask(), **told}
+            return told if MASK in told else {MASK: self._ask(), **told}
         except Exception as exc:
             raise raised(self.where, METHOD, exc) from exc
 

@@ -125,6 +125,8 @@ def _print(result: Agreement) -> None:
     for detail in dict.fromkeys(row["detail"] for row in result.rows if row.get("detail")):
         if not result.explanations:
             print(f"{detail}\n")
+    for note in result.notes:
+        print(f"note: {note}")
     how = f"{result.steps} steps, seed {result.seed}"
     print(f"{result.verdict}: {result.subject.name}, {how}")
 

@@ -148,6 +148,9 @@ class _Rows:
         median = float(np.median(apart)) / scale
         more: Row = {"largest_difference": float(apart.max()) / scale, "compared": int(apart.size)}
         more["traced_steps"] = n_steps
+        spiked = any(recording.rasters[name].any() for recording in self.recordings)
+        if not spiked and not any(rows[:, -1].any() for rows in both):
+            more["note"] = f"membrane of {name} never left 0: a fault of it can't be seen"
         return self.pair.row("membrane", name, first is None, median, "membrane", first, **more)
 
     def weights(self, name: str, post: str) -> Row:

@@ -115,6 +115,7 @@ def page(result: Result) -> str:
             else []
         ),
         *(f"<p>Left out: {escape(s['backend'])}: {escape(s['why'])}</p>" for s in result.skipped),
+        *(f"<p>Note: {escape(note)}</p>" for note in result.notes),
         "<h2>Verdicts</h2>",
         _verdicts(result),
         *(["<h2>Why they differ</h2>"] if result.explanations else []),

@@ -114,8 +114,8 @@ def read_specs(
     backends: such as ``reference:float,brian2:cython,loihi``, or a list.
     arithmetic: of those that have it and name none themselves; the others take their own. target:
     of those that have targets.
-    Raises ArgumentError for fewer than the least number or one twice, UnknownNameError, or
-    BackendUnavailableError.
+    Raises ArgumentError for fewer than the least number, one twice or an arithmetic that none has,
+    UnknownNameError, or BackendUnavailableError.
     """
     if arithmetic is not None:
         find_arithmetic(arithmetic)
@@ -127,6 +127,7 @@ def read_specs(
         takes_it = spec.arithmetic is None and arithmetic in spec.arithmetics
         own = arithmetic if takes_it else spec.chosen_arithmetic
         specs.append(dataclasses.replace(spec, arithmetic=own))
+    _check_in(arithmetic, specs)
     if target is not None:
         specs = _on_target(specs, target)
     labels = [spec.label for spec in specs]
@@ -137,6 +138,13 @@ def read_specs(
         if labels.count(label) > 1:
             raise ArgumentError("backends", "one is named twice", got=label)
     return specs
+
+
+def _check_in(arithmetic: str | None, specs: list[BackendSpec], why: str | None = None) -> None:
+    """Raise ArgumentError if the arithmetic that was asked for isn't compared."""
+    if arithmetic not in {None, *(spec.arithmetic for spec in specs)}:
+        where, remedy = f"validate, arithmetic {arithmetic}", "name another, or others of backends"
+        raise ArgumentError(where, "no backend runs in it", got=why, remedy=remedy)
 
 
 def _on_target(specs: list[BackendSpec], target: str) -> list[BackendSpec]:
@@ -211,6 +219,7 @@ def validate(
     if learn and subject.config is None:
         raise ArgumentError("validate", "a network without an agent can't learn")
     subject, specs, skipped = _as_the_chip_has_it(subject, specs, skipped, backends is None)
+    _check_in(arithmetic, specs, "; ".join(f"{s['backend']}: {s['why']}" for s in skipped))
     limits = tolerance or Tolerance()
     stimulus = make_stimulus(subject, steps, seed, specs[0].chosen_arithmetic)
     total = len(specs) * (sum(w.n_steps for w in stimulus) + learn * updates)

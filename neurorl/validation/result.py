@@ -43,12 +43,18 @@ class Agreement:
         """Return the worst verdict of the rows: ``'exact'``, ``'within'`` or ``'different'``."""
         return worst(row["verdict"] for row in self.rows)
 
+    @property
+    def notes(self) -> list[str]:
+        """Return what rows say of themselves, such as that they tested nothing, each once."""
+        return list(dict.fromkeys(row["note"] for row in self.rows if "note" in row))
+
     def to_dict(self) -> PlainData:
         """Return plain data, for JSON: the same for the same inputs, without dates and paths."""
         plain: PlainData = {"verdict": self.verdict, "subject": self.subject.name}
         plain |= {"backends": self.backends, "seed": self.seed, "steps": self.steps}
         explanations = [asdict(e) for e in self.explanations]
-        return {**plain, **self._more(), "rows": self.rows, "explanations": explanations}
+        plain |= {"notes": self.notes, **self._more()}
+        return {**plain, "rows": self.rows, "explanations": explanations}
 
     def _more(self) -> PlainData:
         return {"left_out": list(self.left_out)}

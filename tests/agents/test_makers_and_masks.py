@@ -12,6 +12,7 @@ import pytest
 from neurorl import LinearActorCritic, SpikingActorCritic, evaluate
 from neurorl.callbacks import EvaluateEvery
 from neurorl.errors import ArgumentError, EnvError, EnvironmentWarning, RunError, UnsupportedError
+from neurorl.lab.watch import play_frames
 
 SMALL: dict[str, Any] = {"actors": 1, "hidden": 2, "backend": "reference"}
 FEW = 5
@@ -47,6 +48,20 @@ class Masked(Choosing):
     def action_masks(self) -> Any:
         assert self._left, "asked when the episode was over"
         return np.arange(3) != self._state
+
+
+class Both(Masked):
+    """Say so in infos, and have a method, too."""
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[int, dict[str, Any]]:
+        return super().reset(seed=seed)[0], {"action_mask": super().action_masks()}
+
+    def step(self, action: Any) -> tuple[int, float, bool, bool, dict[str, Any]]:
+        state, *rest = super().step(action)
+        return state, *rest[:3], {"action_mask": np.arange(3) != state}  # type: ignore[return-value]
+
+    def action_masks(self) -> Any:
+        raise AssertionError("asked though the info has it")
 
 
 class Wrong(Choosing):
@@ -129,6 +144,15 @@ def test_a_method_says_what_is_allowed(wraps: bool) -> None:
     evaluate(agent, 4, explore=True)
     assert taken
     assert all(state != action for state, action in taken)
+
+
+def test_a_method_is_not_asked_for_what_the_info_has() -> None:
+    agent = SpikingActorCritic(Both, seed=3, **SMALL)
+    agent.learn(total_episodes=2)
+    evaluate(agent, 1)
+    assert len(play_frames(agent, FEW)) == FEW
+    vector = gym.vector.SyncVectorEnv([Both] * 2)
+    SpikingActorCritic(vector, seed=3, **SMALL).learn(total_episodes=2)
 
 
 def test_environments_without_the_method_take_all() -> None:

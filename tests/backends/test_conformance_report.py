@@ -169,6 +169,46 @@ def test_what_is_not_installed_is_one_line_and_no_report(
     assert "pip install xylosim" in told[0]
 
 
+@pytest.mark.parametrize(
+    ("out", "remedy"),
+    [
+        ("", "name a file in it"),
+        (".", "name a file in it"),
+        ("none/x.json", "make its folder"),
+        ("file/x.json", "name another folder"),
+        ("x" * 300, "take a shorter name"),
+    ],
+)
+def test_a_report_that_cannot_be_written_is_refused_before_anything_runs(
+    out: str,
+    remedy: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    ran: list[object] = []
+    monkeypatch.setattr(
+        "neurorl.conformance.__main__.play", lambda *arguments: ran.append(arguments)
+    )
+    assert main(["loihi", "--vectors", "1", "--out", out]) == 2
+    (told,) = capsys.readouterr().err.splitlines()
+    assert remedy in told
+    assert not ran
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_board_s_adapter_without_xylosim_is_one_line() -> None:
+    script = Path(__file__).parents[2] / "conformance" / "adapters" / "run_xylo_board.py"
+    hidden = "import runpy, sys; sys.modules['xylosim'] = None; "
+    words = ["-c", hidden + f"runpy.run_path({str(script)!r}, run_name='__main__')"]
+    done = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    (told,) = done.stderr.splitlines()
+    assert "pip install" in told
+
+
 def test_what_differs_is_the_exit_status(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -7,13 +7,15 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from neurorl import SpikingActorCritic
+from neurorl import LinearActorCritic, SpikingActorCritic, evaluate
 from neurorl.cli import main
+from neurorl.errors import UnsupportedError
 from neurorl.native import toolchain
 from neurorl.native.build import library
 
@@ -164,6 +166,42 @@ def test_a_damaged_run_is_named(
     assert {p.name: p.read_bytes() for p in path.iterdir()} == before
 
 
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can be another user")
+@pytest.mark.parametrize(("part", "mode"), [("config.json", 0o000), (".", 0o700)])
+def test_what_may_not_be_read_is_told_with_a_remedy(
+    part: str, mode: int, trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        shutil.copytree(trained, Path(name) / "run")
+        Path(name).chmod(0o755)
+        (Path(name) / "run" / part).chmod(mode)
+        command = ["plot", f"{name}/run"]
+        assert main(command) == 0  # as root, with all that is imported
+        capsys.readouterr()
+        os.seteuid(65534)
+        try:
+            assert main(command) == 2
+        finally:
+            os.seteuid(0)
+    (told,) = capsys.readouterr().err.splitlines()
+    assert "Permission denied" in told
+    assert "let it and its folder be read" in told
+
+
+def test_a_run_of_another_network_to_start_from_is_named(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["train", "MountainCar-v0", "--from", str(trained), "--episodes", "1"]
+    assert main([*command, "--out", str(tmp_path / "run")]) == 2
+    assert f"run {trained}: is of another network" in capsys.readouterr().err
+
+
+def test_energy_of_what_has_no_neurons_is_refused_by_its_name() -> None:
+    agent = LinearActorCritic("neurorl/GridWorld-v0", seed=1)
+    with pytest.raises(UnsupportedError, match="has no neurons, which backend and energy are of"):
+        evaluate(agent, 1, energy=True)
+
+
 def test_every_altered_byte_of_a_checkpoint_is_seen(trained: Path, tmp_path: Path) -> None:
     from neurorl.agents.checkpoint import read_checkpoint
     from neurorl.errors import RunError
@@ -191,7 +229,8 @@ BAD: list[tuple[list[str], str]] = [
     (["train", "CartPole-v1", "--seed", "-1"], "seed"),
     (["train", "CartPole-v1", "--resume", "--out", "nothing"], "no such run directory"),
     (["evaluate", "nothing"], "can't be read"),
-    (["plot", "nothing"], "no such run directory"),
+    (["plot", "nothing"], "no such run directory; make it by neurorl train\n"),
+    (["export", "nothing", "--out", "x"], "no such run directory; make it by neurorl train\n"),
     (["show", "nothing"], "known: deep, glm, lif"),
 ]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -129,10 +131,23 @@ def test_numbers_out_of_range() -> None:
         Gaussian().decide(np.ones(2), (2,), np.ones(2, dtype=bool), np.array([0.5, 0.5]))
 
 
-@pytest.mark.parametrize("mask", [None, [1, 0], [1, 0, 2, "x"], [0, 0, 0], object()])
+_NAN, _NO_BITS = float("nan"), [2, -1, 0.5, float("inf"), 1 + 1j, "1", None, object()]
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [None, [1, 0], [1, 0, 2, "x"], [0, 0, 0], object(), np.array([1, 0, 1], object)]
+    + [[odd, 0, 1] for odd in (_NAN, *_NO_BITS)],
+)
 def test_masks_that_are_none(mask: object) -> None:
     with pytest.raises(EnvError, match="action_mask"):
         allowed_actions({} if mask is None else {"action_mask": mask}, (3,), "here")
+
+
+@pytest.mark.parametrize("kind", [bool, np.int8, np.uint64, np.float32, list])
+def test_masks_of_every_type(kind: Any) -> None:
+    mask = [1, 0.0, True] if kind is list else np.array([1, 0, 1], kind)
+    assert allowed_actions({"action_mask": mask}, (3,), "here").tolist() == [True, False, True]
 
 
 def test_masks_of_several_groups() -> None:

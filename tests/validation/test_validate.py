@@ -23,6 +23,7 @@ from neurorl.network.description import Network, Population, Projection, Source
 from neurorl.nir import to_nir
 from neurorl.testing import FEATURES
 from neurorl.validation import Tolerance, read_specs
+from neurorl.validation.cli import _print
 from neurorl.validation.page import page
 from neurorl.validation.tolerance import (
     REMEDY,
@@ -66,6 +67,28 @@ def test_a_comparison_of_no_spikes_is_told() -> None:
     )
     with pytest.warns(neurorl.PopulationWarning, match="validate: no neuron spiked, so equal"):
         neurorl.validate(silent, "reference,brian2:numpy", steps=20)
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.3])
+def test_a_membrane_that_never_left_0_is_noted(
+    weight: float, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network = Network(
+        (
+            Source("in", 2),
+            *(Population(name, 2, LIF(threshold=0.5)) for name in ("driven", "idle")),
+        ),
+        (Projection("to", "in", "driven", 0.9), Projection("on", "in", "idle", weight)),
+    )
+    result = neurorl.validate(network, "reference:float,native:float", steps=40)
+    expected = [] if weight else ["membrane of idle never left 0: a fault of it can't be seen"]
+    assert result.verdict == "exact"
+    assert result.to_dict()["notes"] == result.notes == expected
+    assert ("Note: membrane of idle" in result.write(tmp_path / "x.html").read_text()) == (
+        not weight
+    )
+    _print(result)
+    assert capsys.readouterr().out.count("note: membrane of idle") == len(expected)
 
 
 @needs_distances
@@ -151,6 +174,8 @@ def test_a_difference_is_exit_status_1(
         (["lif", "--backends", "reference,loihi:float"], "another arithmetic"),
         (["lif", "--backends", "reference,brian2:numpi"], "did you mean 'numpy'"),
         (["lif", "--arithmetic", "fixed"], "arithmetic: unknown name"),
+        (["glm", "--arithmetic", "xylo"], "xylo: no backend runs in it (got "),
+        (["lif", "--backends", "loihi,brian2:numpy", "--arithmetic", "xylo"], "no backend runs"),
         (["lfi"], "did you mean 'lif'"),
         (["lif", "--steps", "0"], "steps"),
         (["lif", "--seed", "-1"], "seed"),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from neurorl.cli.options import added, look_here
 from neurorl.cli.output import cell, print_table, steps_progress
+from neurorl.cli.status import GOES_ON, goes_on
 
 if TYPE_CHECKING:
     from neurorl.lab.sweeping import Outcome
@@ -41,7 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
     sweep = read_sweep(arguments.file)
     out = arguments.out or Path("runs") / arguments.file.stem
     done, total = 0, sweep.trials if isinstance(sweep, Search) else len(sweep.units)
-    with _executor(arguments, out) as executor, steps_progress("sweep") as advance:
+    again = goes_on(out.rglob("checkpoint.npz"), GOES_ON)
+    with again, _executor(arguments, out) as executor, steps_progress("sweep") as advance:
 
         def after(_: object) -> None:
             nonlocal done

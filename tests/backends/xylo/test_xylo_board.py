@@ -142,3 +142,12 @@ def test_without_a_board_xylosim_runs_and_is_named(
     told = capsys.readouterr()
     assert "xylosim runs" in told.err
     assert "backend xylo on emulator" in told.out
+
+
+@pytest.mark.parametrize("words", [["--vectors", "0"], ["--out", "nowhere/x.json"], ["--out", "."]])
+def test_bad_usage_is_one_line_and_status_2(
+    words: list[str], adapter: Any, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(adapter, "boards", lambda: ["board"])
+    assert adapter.main(words) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
