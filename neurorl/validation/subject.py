@@ -118,8 +118,9 @@ def make_subject(
     """Return the subject that *what* means: a network, an agent, a run, or a model's name.
 
     *what* may also name a feature of `neurorl.testing.FEATURES`, such as ``'currents'``.
-    env: task of a model. overrides: fields of a model's `AgentConfig`. dt: seconds a step of a
-    ``.nir`` file, see `neurorl.nir.from_nir`. trust_env: as in `SpikingActorCritic.load`.
+    env: task of a model, or of a run in place of its own. overrides: fields of a model's
+    `AgentConfig`. dt: seconds a step of a ``.nir`` file, see `neurorl.nir.from_nir`. trust_env: as
+    in `SpikingActorCritic.load`.
     Raises UnknownNameError for a name of nothing, RunError for a damaged run, ArgumentError for an
     argument that is of another kind of subject.
     """
@@ -140,14 +141,15 @@ def make_subject(
     if path.suffix == ".nir":
         step = "" if dt is None else f" --dt {dt!r}"
         return Subject(path.name, from_nir(path, dt), argument=f"{path.name}{step}")
-    agent, _ = load_to_play(path, trust_env=trust_env)
+    agent, _ = load_to_play(path, env=None if env == TASK else env, trust_env=trust_env)
     name = name_of(path) if is_within(path) else path.name
     return _of_agent(f"run {name}", agent, name)
 
 
 _OF_MODEL, _OF_FILE, _OF_RUN = "the name of a model", "a .nir file", "a run or a saved agent"
-_READ = {"env": _OF_MODEL, "overrides": _OF_MODEL, "dt": _OF_FILE, "trust_env": _OF_RUN}
-"""Name the kind of subject that each argument is for."""
+_READ = dict[str, tuple[str, ...]](env=(_OF_MODEL, _OF_RUN), overrides=(_OF_MODEL,))
+_READ |= {"dt": (_OF_FILE,), "trust_env": (_OF_RUN,)}
+"""Name the kinds of subject that each argument is for."""
 
 
 def check_of_subject(what: object, named: Mapping[str, bool]) -> None:
@@ -162,8 +164,8 @@ def check_of_subject(what: object, named: Mapping[str, bool]) -> None:
             raise unknown_name_error("run directory or model", str(what), MODELS)
         kind = _OF_FILE if str(what).endswith(".nir") else _OF_RUN
     for name, is_named in named.items():
-        if is_named and _READ[name] != kind:
-            remedy = f"leave it out; it is for {_READ[name]}"
+        if is_named and kind not in _READ[name]:
+            remedy = f"leave it out; it is for {' or '.join(_READ[name])}"
             raise ArgumentError(name, "isn't read of what is given here", remedy=remedy)
 
 

@@ -6,13 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import pytest
 
 from neurorl import Network, Population, Projection, Source, SpikingActorCritic
 from neurorl.backends.registry import load
 from neurorl.cli import main
-from neurorl.errors import ArgumentError
+from neurorl.errors import ArgumentError, EnvironmentWarning
 from neurorl.models import LIF
 from neurorl.network.cost import (
     FIGURES,
@@ -185,3 +186,19 @@ def test_show_prints_the_cost(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "mean_return" not in shown
     assert main(["show", "lif"]) == 0
     assert "dense_synops_per_decision" in capsys.readouterr().out
+
+
+def test_a_run_saved_without_its_environment_is_shown_in_a_named_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Nameless(gym.Wrapper[Any, Any, Any, Any]):
+        """Record no arguments, so that the environment can't be made again."""
+
+    agent = SpikingActorCritic(Nameless(gym.make("MountainCar-v0")), seed=1, hidden=3)
+    agent.learn(total_steps=20)
+    with pytest.warns(EnvironmentWarning, match="isn't saved with the agent"):
+        agent.save(tmp_path / "agent.npz")
+    assert main(["show", str(tmp_path / "agent.npz")]) == 2
+    assert "--env ENV_ID" in capsys.readouterr().err
+    assert main(["show", str(tmp_path / "agent.npz"), "--env", "MountainCar-v0"]) == 0
+    assert "hidden" in capsys.readouterr().out

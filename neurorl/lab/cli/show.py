@@ -47,7 +47,7 @@ add_arguments = added(f"""
 what RUN_OR_MODEL      a run, zoo:NAME, lif, glm or a .nir file
 {BACKEND}
 --learning             also which rule changes which weights, and how
---env ENV_ID =CartPole-v1  task of a MODEL
+--env ENV_ID =CartPole-v1  task of a MODEL, or of a run without its own
 {TRUST}
 --dt S float           step of a .nir file, seconds
 --json                 print one JSON object
@@ -96,7 +96,7 @@ def _shown(arguments: argparse.Namespace) -> _Shown:
         return _of_network(from_nir(path, arguments.dt), None, asked)
     if not path.exists():
         raise unknown_name_error("run directory or model", arguments.what, MODELS)
-    return _of_run(path, asked, arguments.trust_env, arguments.learning)
+    return _of_run(path, asked, arguments.env if named["env"] else None, arguments)
 
 
 def _of_network(network: Network, window: int | None, asked: ChosenBackend) -> _Shown:
@@ -110,7 +110,9 @@ def _of_network(network: Network, window: int | None, asked: ChosenBackend) -> _
         return {**_of_backend(backend), "cost": cost}
 
 
-def _of_run(path: Path, asked: ChosenBackend, trust_env: bool, learning: bool) -> _Shown:
+def _of_run(
+    path: Path, asked: ChosenBackend, env: str | None, arguments: argparse.Namespace
+) -> _Shown:
     from neurorl.agents.checkpoint import checkpoint_in, digest
     from neurorl.lab.learning import learning_report
     from neurorl.lab.quantisation import compare
@@ -118,7 +120,7 @@ def _of_run(path: Path, asked: ChosenBackend, trust_env: bool, learning: bool) -
     from neurorl.runs.evaluation import load_to_play, read_cost
 
     setting = asked.backend, asked.arithmetic, asked.noise
-    agent, chosen = load_to_play(path, *setting, trust_env=trust_env)
+    agent, chosen = load_to_play(path, *setting, env=env, trust_env=arguments.trust_env)
     counted = read_cost(path)
     with _as_run(path, agent, chosen, asked.backend_options) as backend:
         shown = _of_backend(backend, agent.weights)
@@ -127,7 +129,7 @@ def _of_run(path: Path, asked: ChosenBackend, trust_env: bool, learning: bool) -
         compared = compare(agent, COMPARED, first=described, second=deployed)
         shown["quantisation"]["compared"] = compared
     shown["cost"] = {**static_cost(agent.network, agent.config.window), **counted}
-    if learning:
+    if arguments.learning:
         shown["learning"] = learning_report(agent.network, agent.config)
     return shown | {
         "is_counted": bool(counted),
