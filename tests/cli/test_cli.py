@@ -230,7 +230,6 @@ BAD: list[tuple[list[str], str]] = [
     (["train", "CartPole-v1", "--resume", "--out", "nothing"], "no such run directory"),
     (["evaluate", "nothing"], "can't be read"),
     (["plot", "nothing"], "no such run directory; make it by neurorl train\n"),
-    (["export", "nothing", "--out", "x"], "no such run directory; make it by neurorl train\n"),
     (["show", "nothing"], "known: deep, glm, lif"),
 ]
 

@@ -95,3 +95,11 @@ def test_nothing_is_written_over(exported: Path, tmp_path: Path) -> None:
             import_run(exported, there)
         with pytest.raises(RunError, match="already exists"):
             export_run(exported.parent / "run", there)
+
+
+def test_a_run_that_is_not_there_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["export", "nothing", "--out", "x"]) == 2
+    assert "no such run directory; make it by neurorl train\n" in capsys.readouterr().err
