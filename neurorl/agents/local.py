@@ -280,7 +280,8 @@ class SpikingActorCritic(LearningAgent):
         """Return the agent of a file written by `save`, or of a run directory.
 
         backend, arithmetic, noise: None takes the training's; with another backend and no
-        arithmetic named, that backend's own; in float arithmetic the noise ``'exact'``.
+        arithmetic named, that backend's own; in float arithmetic the noise ``'exact'``. On another
+        backend, an unfinished episode begins again, and noise counts its steps from 0.
         env: None makes it as it was saved, with its arguments and wrappers; needed if that is
         impossible. An agent that learned from several goes on with copies, or with a vector of as
         many. trust_env: whether to import modules that the file names for the environment; if not,
