@@ -26,6 +26,8 @@ _LOADING_S = 60.0
 """Delete private copies of a library older than this: the process that made one was killed."""
 _MOST, _KEPT = 2000, 1500
 """Bound the libraries of a folder: of more, those that were used last are kept."""
+_tidied = set[Path]()
+"""Name the folders that this process has looked through, which takes a while where much is kept."""
 
 
 class CompileCache:
@@ -51,6 +53,8 @@ class CompileCache:
             with contextlib.suppress(OSError):
                 built = (self.folder / f"{name}.so").stat().st_mtime_ns
                 os.utime(self.folder / f"{name}.so", ns=(time.time_ns(), built))
+            if self.folder not in _tidied:
+                self._tidy()
         return code
 
     def has(self, name: str) -> bool:
@@ -114,25 +118,27 @@ class CompileCache:
             what = unwritable(f"cache {self.folder}", exc)
             raise BackendError(f"{what}; or {_ANOTHER}") from exc
 
-    def _tidy(self, locked: str) -> None:
+    def _tidy(self, locked: str | None = None) -> None:
         """Remove what killed processes left, and libraries above `_MOST`.
 
         locked: the name whose lock is held; folders of others go if nobody holds theirs.
         """
-        libraries = []
+        _tidied.add(self.folder)
+        libraries = list[os.DirEntry[str]]()
         with contextlib.suppress(OSError), os.scandir(self.folder) as entries:
             for entry in list(entries):
                 owner, _, kind = entry.name.partition(".")
                 if owner.startswith(("loading", "tmp")):
                     _remove_old_copy(entry)
                 elif kind == "so":
-                    libraries.append((entry.stat().st_atime_ns, owner))
+                    libraries.append(entry)
                 elif kind not in ("", "sha256", "lock") and entry.is_dir(follow_symlinks=False):
                     self._remove_leftover(Path(entry.path), owner, owner == locked)
-        for _, owner in sorted(libraries)[:-_KEPT] if len(libraries) > _MOST else ():
-            with contextlib.suppress(OSError):
-                for end in ("so", "sha256", "lock"):
-                    (self.folder / f"{owner}.{end}").unlink(missing_ok=True)
+            if len(libraries) > _MOST:
+                libraries.sort(key=lambda entry: entry.stat().st_atime_ns)
+                for entry in libraries[:-_KEPT]:
+                    for end in ("so", "sha256", "lock"):
+                        Path(entry.path).with_suffix(f".{end}").unlink(missing_ok=True)
 
     def _remove_leftover(self, path: Path, owner: str, is_locked: bool) -> None:
         from filelock import FileLock, Timeout
