@@ -19,7 +19,9 @@ from neurorl.cli import main
 from neurorl.cli.status import GOES_ON
 from neurorl.runs.parallel import STOP, _Line, work_alone
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "setsid"), reason="no POSIX signals")
+pytestmark = pytest.mark.skipif(
+    not hasattr(os, "setsid"), reason="Ctrl-C is sent to a group of processes, which only POSIX has"
+)
 
 INTERRUPTS = """
 import importlib.abc, os, signal, sys
