@@ -15,8 +15,10 @@ it was lost `ATTEMPTS` times without a new checkpoint.
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import logging
+import signal
 import threading
 import time
 import warnings
@@ -24,6 +26,7 @@ from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from neurorl.agents.arguments import check_count
@@ -68,6 +71,21 @@ def scheduler_at(address: str) -> Iterator[Executor]:
         yield client.get_executor(pure=False)
 
 
+def dask_jobqueue() -> ModuleType:
+    """Return dask-jobqueue. Raises UnsupportedError without it.
+
+    Its import makes Ctrl-C end the program with status 0; what the user has is put back.
+    """
+    on_interrupt = signal.getsignal(signal.SIGINT)
+    try:
+        module = importlib.import_module("dask_jobqueue")
+    except ImportError as exc:
+        raise UnsupportedError("--cluster", "needs dask-jobqueue", remedy=_NEEDS) from exc
+    if signal.getsignal(signal.SIGINT) is not on_interrupt:
+        signal.signal(signal.SIGINT, on_interrupt)
+    return module
+
+
 @contextmanager
 def batch_system(named: str, logs: Path) -> Iterator[Executor]:
     """Start jobs of a batch system, named ``SYSTEM:FILE``, and end them with the block.
@@ -76,15 +94,13 @@ def batch_system(named: str, logs: Path) -> Iterator[Executor]:
     Raises ArgumentError or RunError for what the file or the system refuses, UnsupportedError
     without dask-jobqueue.
     """
-    try:
-        import dask
-        import dask_jobqueue
-        from distributed import Client
-    except ImportError as exc:
-        raise UnsupportedError("--cluster", "needs dask-jobqueue", remedy=_NEEDS) from exc
+    vendor = dask_jobqueue()
+    import dask
+    from distributed import Client
+
     system, _, file = named.partition(":")
     check_name("batch system", system, SYSTEMS)
-    kind = getattr(dask_jobqueue, f"{system.upper()}Cluster")
+    kind = getattr(vendor, f"{system.upper()}Cluster")
     jobs, asked = _asked(kind, Path(file))
     asked = {"log_directory": str(logs), **asked}
     # Any free port: by itself Dask warns where another sweep has its own.

@@ -115,6 +115,7 @@ def test_a_sweep_goes_on_where_a_checkpoint_was_written(
     (tmp_path / "file.toml").write_text(SWEEP.format("neurorl-tests/Interrupts-v0", 3000))
     command = ["sweep", str(tmp_path / "file.toml"), "--out", str(tmp_path / "run")]
     monkeypatch.setattr(Interrupts, "at", 2100)  # behind the first play
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert main(command) == 130
     assert capsys.readouterr().err == f"neurorl: stopped; {GOES_ON}\n"
     monkeypatch.setattr(Interrupts, "at", -1)

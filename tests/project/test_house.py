@@ -20,7 +20,7 @@ BOUNDS = {
     # environments in their form, 275 for flags of train; 1,010 for a verdict of each run, 240 for
     # memories that rewards ask for, and 190 for compiled code in wheels; 1,300 less, of what was
     # said or done twice, and 640 for looks in training, 170 for defaults of boards and costs
-    "installed lines": 73_260,
+    "installed lines": 73_276,
     "core lines": 40_845,
     "program and executors": 2_031,
     "core rooms": 18,
@@ -40,7 +40,7 @@ LARGEST = {
     "agents": 4_002,
 }
 """Bound the lines of the largest rooms; no other may have more than `OTHERS`."""
-OTHERS = 2_799
+OTHERS = 2_815
 
 
 @pytest.fixture(scope="module")

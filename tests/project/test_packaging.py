@@ -9,6 +9,8 @@ import functools
 import importlib
 import importlib.util
 import pkgutil
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -81,6 +83,32 @@ def load(module: str) -> ModuleType:
         if f"{module}.".startswith(f"{name}.") and importlib.util.find_spec(package) is None:
             pytest.skip(f"{package} is not installed")
     return importlib.import_module(module)
+
+
+def test_no_import_takes_what_belongs_to_the_program() -> None:
+    """Import all modules, and what they import late: Ctrl-C and errors are told as before."""
+    code = f"""
+import importlib, signal, sys, warnings
+
+def taken():
+    return [*map(signal.getsignal, signal.valid_signals()), sys.excepthook, warnings.showwarning]
+
+before = taken()
+from neurorl.errors import UnsupportedError
+for name in {modules()}:
+    try:
+        importlib.import_module(name)
+    except (ImportError, UnsupportedError):
+        continue
+    assert taken() == before, name
+from neurorl.lab.clusters import dask_jobqueue
+try:
+    dask_jobqueue()
+except UnsupportedError:
+    pass
+assert taken() == before, "dask_jobqueue"
+"""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)
 
 
 def path_of(module: str) -> Path:

@@ -15,7 +15,7 @@ import pytest
 from load_script import load_script
 
 from neurorl.cli import main
-from neurorl.errors import FallbackWarning
+from neurorl.errors import FallbackWarning, UnsupportedError
 from neurorl.lab import clusters, sweeping
 from neurorl.lab.clusters import ATTEMPTS
 from neurorl.lab.status import sweep_status
@@ -25,7 +25,10 @@ from neurorl.lab.sweeping import run_sweep
 distributed = pytest.importorskip(
     "distributed", reason="Dask is not installed: pip install 'neurorl[cluster]'"
 )
-pytest.importorskip("dask_jobqueue", reason="not installed: pip install 'neurorl[cluster]'")
+try:
+    vendor = clusters.dask_jobqueue()
+except UnsupportedError as exc:
+    pytest.skip(str(exc), allow_module_level=True)
 
 local = load_script("slurm_sweep")
 needs_slurm = pytest.mark.skipif(bool(local.missing()), reason=f"no SLURM: {local.missing()}")
@@ -198,7 +201,5 @@ def test_a_refusal_after_the_first_job_is_a_warning() -> None:
 
 
 def test_the_systems_named_are_those_of_dask_jobqueue() -> None:
-    import dask_jobqueue
-
     for system in clusters.SYSTEMS:
-        assert hasattr(dask_jobqueue, f"{system.upper()}Cluster")
+        assert hasattr(vendor, f"{system.upper()}Cluster")

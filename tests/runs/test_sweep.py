@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import multiprocessing
 import subprocess
@@ -16,7 +17,8 @@ from typing import Any
 import pytest
 
 from neurorl.cli import main
-from neurorl.errors import NeurorlError, RunError
+from neurorl.errors import NeurorlError, RunError, UnsupportedError
+from neurorl.lab.clusters import dask_jobqueue
 from neurorl.lab.search import read_sweep
 from neurorl.lab.sweep import Sweep
 from neurorl.lab.sweeping import run_sweep, run_unit
@@ -201,7 +203,11 @@ def processes_of_dask() -> Iterator[Any]:
 @contextmanager
 def jobs_of_a_queue() -> Iterator[Any]:
     """Run two workers as jobs of a queue, by the one of dask-jobqueue that needs no queue."""
-    local = pytest.importorskip("dask_jobqueue.local", reason="dask-jobqueue isn't installed")
+    try:
+        dask_jobqueue()
+    except UnsupportedError as exc:
+        pytest.skip(str(exc))
+    local = importlib.import_module("dask_jobqueue.local")
     quiet = {"dashboard_address": None}
     with local.LocalCluster(
         cores=1, processes=1, memory="4GB", scheduler_options=quiet, silence_logs=50
