@@ -45,6 +45,7 @@ _BETTER, _VARIED = 0.5, 0.5
 _AS_FAR = 0.95
 """Take held actions to explore if observations vary by this share of what they do otherwise: 1.02
 on Acrobot-v1, 1.83 on MountainCar-v0, and 0.63 to 0.90 on five boards."""
+_NEARLY_ALL = 0.9
 _SURE, _LEAST_EPISODES = 4.0, 3
 """Take holding actions for costly by so many standard errors of so many episodes of either kind. A
 lander's costs are 2.1 errors higher, though it learns by repeats; moves of 2048 10.6."""
@@ -65,7 +66,7 @@ class FirstPlay:
     the last episode may be cut off. actions: one for each step, in the environment's form.
     seen: the observations of each numeric part of the space, by the keys that lead to it (its
     place); ``()`` for a space without parts. Not every step of large observations is kept.
-    is_over: whether the last episode has ended.
+    is_over: whether the last episode has ended. n_terminated: episodes that no time limit ended.
     """
 
     steps: int = 0
@@ -73,6 +74,7 @@ class FirstPlay:
     actions: list[Shown] = field(default_factory=list)
     seen: dict[Place, list[Observations]] = field(default_factory=dict)
     is_over: bool = True
+    n_terminated: int = 0
 
     def of(self, place: Place) -> Observations | None:
         """Return the observations of one part, float64 ``(n, d)``; None if there are none."""
@@ -120,6 +122,7 @@ class FirstPlay:
         self.steps += other.steps
         self.rewards += other.rewards
         self.actions += other.actions
+        self.n_terminated += other.n_terminated
         for place, rows in self.seen.items():
             rows += other.seen[place]
         return self
@@ -128,6 +131,13 @@ class FirstPlay:
     def pays_nothing(self) -> bool:
         """Return whether every reward was 0."""
         return not any(map(any, self.rewards))
+
+    @property
+    def soon_fails(self) -> bool:
+        """Return whether nearly all episodes ended by themselves, at different steps."""
+        n_over = len(self.rewards) - (not self.is_over)
+        varies = len(set(map(len, self.rewards[:n_over]))) > 1
+        return varies and self.n_terminated >= _NEARLY_ALL * n_over
 
     @property
     def costs_alike(self) -> bool:
@@ -313,6 +323,7 @@ def _play(env: Environment, play: FirstPlay, seed: int, act: Act, clock: _Clock)
         action = act(episode, begins, observation, mask)
         observation, reward, terminated, truncated, info = answers.step(action)
         play.take(action, reward, terminated or truncated, *kept())
+        play.n_terminated += terminated
 
 
 def is_large(space: Space, steps: int) -> bool:

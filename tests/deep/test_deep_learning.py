@@ -78,21 +78,40 @@ def test_cartpole_is_learned(arithmetic: str) -> None:
     agent.close()
 
 
+class Follow(gym.Env[Any, Any]):
+    """Pay for the number that is seen."""
+
+    observation_space = gym.spaces.Box(-1.0, 1.0, (1,), np.float64)
+    action_space = gym.spaces.Box(-1.0, 1.0, (1,), np.float64)
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        super().reset(seed=seed)
+        self.seen = self.np_random.uniform(-0.8, 0.8, 1)
+        return self.seen, {}
+
+    def step(self, action: Any) -> Any:
+        return self.seen, -float(np.abs(action - self.seen).sum()), True, False, {}
+
+
+@pytest.mark.parametrize("sign", [-1.0, 1.0])
+def test_a_mean_that_is_out_of_reach_comes_back(sign: float) -> None:
+    """Begin where all actions are clipped alike; the way back has the same bits everywhere."""
+    options: dict[str, Any] = {"hidden": 8, "critic.hidden": 8, "alpha_output": 5e-3}
+    options["weight_bound"], played = 4.0, []
+    for backend in ("native", "reference"):
+        agent = SpikingActorCritic(Follow(), "deep", backend, seed=100, **options)
+        weights = agent.get_parameters()
+        weights["learner.weights.bias_output"][..., 0] = 4.0 * sign
+        agent.set_parameters(weights)
+        agent.learn(total_episodes=1000)
+        played.append(agent.weights)
+        assert abs(played[-1]["bias_output"][0, 0]) < 3.0
+        agent.close()
+    assert all(np.array_equal(played[0][name], played[1][name]) for name in played[0])
+
+
 def test_numbers_are_learned() -> None:
     """Choose the number that is seen; the mean follows it, and the width shrinks."""
-
-    class Follow(gym.Env[Any, Any]):
-        observation_space = gym.spaces.Box(-1.0, 1.0, (1,), np.float64)
-        action_space = gym.spaces.Box(-1.0, 1.0, (1,), np.float64)
-
-        def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
-            super().reset(seed=seed)
-            self.seen = self.np_random.uniform(-0.8, 0.8, 1)
-            return self.seen, {}
-
-        def step(self, action: Any) -> Any:
-            return self.seen, -float(np.abs(action - self.seen).sum()), True, False, {}
-
     options: dict[str, Any] = {"hidden": 16, "critic.hidden": 8}
     options |= {"alpha_hidden": 1e-3, "alpha_output": 1e-3, "critic.alpha": 1e-3}
     agent = SpikingActorCritic(Follow(), "deep", "native", seed=100, **options)

@@ -193,14 +193,28 @@ def test_the_entropys_slope_is_its_derivative(policy: Softmax) -> None:
     numeric = [
         (entropy(votes + step * e) - entropy(votes - step * e)) / (2 * step) for e in np.eye(4)
     ]
-    assert np.allclose(policy.entropy_slope(policy.distribution(votes)), numeric, atol=1e-8)
+    pull = policy.pull(votes, policy.distribution(votes), 3.0)
+    assert np.allclose(pull / 3.0, numeric, atol=1e-8)
 
 
 def test_an_action_that_is_impossible_has_no_slope() -> None:
-    assert np.array_equal(Greedy().entropy_slope(np.array([0.0, 1.0])), [0.0, 0.0])
-    slopes = Softmax().entropy_slope(np.array([0.5, 0.0, 0.5]))
+    p = np.array([0.0, 1.0])
+    assert np.array_equal(Greedy().pull(p, p, 1.0), [0.0, 0.0])
+    p = np.array([0.5, 0.0, 0.5])
+    slopes = Softmax().pull(p, p, 1.0)
     assert slopes == pytest.approx([0.0, 0.0, 0.0])
-    assert np.array_equal(GaussianReadout().entropy_slope(np.ones(2)), [0.0, 1.0])
+
+
+@pytest.mark.parametrize("width", [-5.0, -1.0, 0.0, 1.0, 9.0])
+def test_a_mean_is_pulled_back_from_where_no_draw_is_in_range(width: float) -> None:
+    """Do nothing to means within two sigma of the range; sigma is limited as in a decision."""
+    far = 1.0 + 2.0 * 0.6 * np.exp(np.clip(width, -3.0, 2.0))
+    pulls = {
+        mean: GaussianReadout().pull(np.array([mean, width]), np.ones(2), 0.5)
+        for mean in (0.0, 1.0, -far + 1e-9, far + 2.0, -far - 3.0)
+    }
+    assert [pull[0] for pull in pulls.values()] == pytest.approx([0.0, 0.0, 0.0, -2.0, 3.0])
+    assert {pull[1] for pull in pulls.values()} == {0.5}
 
 
 def test_numbers_are_drawn_by_two_readouts() -> None:

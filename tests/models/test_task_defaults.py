@@ -17,7 +17,7 @@ from neurorl.agents.checkpoint import read_agent
 from neurorl.errors import DescriptionError, EnvironmentWarning, UnsupportedError
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.critics import Layers, Linear
-from neurorl.models.agent.gaussian_policy import Gaussian
+from neurorl.models.agent.gaussian_policy import Gaussian, GaussianReadout
 from neurorl.models.agent.policies import Softmax
 from neurorl.models.agent.schedules import HarmonicDecay, LinearFall
 from neurorl.models.defaults.boxes import BoxRanges, box_cells, box_of, sees_apart
@@ -458,10 +458,8 @@ MODULES_ONLY: tuple[dict[str, Any], ...] = (
 class Draws(gym.Env[Any, Any]):
     """Show a draw of the space, and pay now and then."""
 
-    action_space = Discrete(3)
-
-    def __init__(self, space: gym.Space[Any]) -> None:
-        self.observation_space = space
+    def __init__(self, space: gym.Space[Any], actions: gym.Space[Any] | None = None) -> None:
+        self.observation_space, self.action_space = space, actions or Discrete(3)
 
     def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
         super().reset(seed=seed)
@@ -509,6 +507,19 @@ def test_answers_of_one_step_and_actions_that_are_numbers_have_tiles_alone() -> 
     assert make_config(gym.wrappers.TimeLimit(Draws(space), 9)).trunk.is_shared
     assert not make_config(gym.wrappers.TimeLimit(Draws(space), 1)).trunk.is_shared
     assert not make_config(gym.make("Pendulum-v1")).trunk.is_shared
+
+
+@pytest.mark.parametrize(("limit", "soon_fails"), [(1, False), (8, False), (1000, True)])
+def test_hidden_layers_keep_up_by_numbers_what_random_play_soon_fails_to(
+    limit: int, soon_fails: bool
+) -> None:
+    """An episode of `Draws` lasts 20 steps, if no limit ends it."""
+    numbers = Box(-1.0, 1.0, (6,)), Box(-1.0, 1.0, (2,))
+    config = make_config(gym.wrappers.TimeLimit(Draws(*numbers), limit))
+    assert config.trunk.is_shared == soon_fails
+    assert isinstance(config.policy, GaussianReadout if soon_fails else Gaussian)
+    named = make_config(Draws(*numbers), "lif", {"policy": Gaussian(0.3)}, can_share=False)
+    assert not named.trunk.is_shared
 
 
 def test_steps_that_cost_alike_are_told_from_games_that_pay_at_their_end() -> None:

@@ -263,9 +263,11 @@ class DeepLoop(NumpyLoop):
             present["value"] = outputs[1]
             self._choose_by(k, outputs[0])
             present["scores"] = self.phi[k].astype(np.float32)
-            choices = np.split(self.probabilities[k], self._first_of[1:])
-            slopes = np.concatenate([self.policy.entropy_slope(choice) for choice in choices])
-            present["pull"] = (self.trunk.entropy * slopes).astype(np.float32)
+            both = outputs[0], self.probabilities[k]
+            readouts, choices = (np.split(x, self._first_of[1:]) for x in both)
+            of_each, factor = zip(readouts, choices, strict=True), self.trunk.entropy
+            pulls = [self.policy.pull(readout, choice, factor) for readout, choice in of_each]
+            present["pull"] = np.concatenate(pulls).astype(np.float32)
 
     def _hear_drive(
         self, part: DeepMemory, present: dict[str, Array], layer: DeepLayer, drive: FloatArray

@@ -106,6 +106,7 @@ class DeepNativeLoop(LoopInC, DeepLoop):
             reward=self.reward,
             n_hidden=sum(layer.size for layer in self.layers.hidden),
             value=np.zeros((self.n, 1)),
+            readouts=np.zeros((self.n, self.n_actions)),
             input=self._entering,
         )
 

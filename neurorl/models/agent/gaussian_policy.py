@@ -18,6 +18,7 @@ from neurorl.numerics.arrays import BoolArray, FloatArray
 from neurorl.numerics.elementary import cospi, exp, log
 
 _NARROWEST, _WIDEST = -3.0, 2.0
+_REACH = 2.0
 
 
 class ChoosesNumbers(Policy):
@@ -114,6 +115,8 @@ class GaussianReadout(ChoosesNumbers, called="gaussian-readout", kernel="readout
     ``a = clip(m + sigma z, -1, 1)``, z standard normal. Their scores are ``phi_m = z`` and
     ``phi_s = z**2 - 1``, that of the mean without its factor 1 / sigma: the natural gradient
     (Kakade, 2001) up to sigma. It needs the trunk ``'shared'``.
+    Numbers that are clipped alike are worth alike, so no outcome moves m where nearly all are: it
+    is pulled back there, by how far it is above ``1 + 2 sigma`` or below ``-1 - 2 sigma``.
     first: sigma before learning. explores: False takes the means.
     """
 
@@ -125,15 +128,19 @@ class GaussianReadout(ChoosesNumbers, called="gaussian-readout", kernel="readout
     def at_best(self) -> Policy:
         return GaussianReadout(self.first, explores=False)
 
-    def entropy_slope(self, probabilities: FloatArray) -> FloatArray:
-        """Return 0 for the mean and 1 for the logarithm of the width."""
-        return np.array([0.0, 1.0])
+    def pull(self, readouts: FloatArray, probabilities: FloatArray, factor: float) -> FloatArray:
+        """Return what brings the mean back, and *factor*, the entropy's slope by log sigma."""
+        mean, width = map(float, readouts)
+        far = 1.0 + _REACH * self._sigma(width)
+        return np.array([min(max(mean, -far), far) - mean, factor])
 
     def one(self, votes: FloatArray, z: float, decision: int) -> tuple[float, FloatArray]:
         mean, width = votes
         z = z if self.explores else 0.0
-        sigma = self.first * float(exp(min(max(width, _NARROWEST), _WIDEST)))
-        return mean + sigma * z, np.array([z, z * z - 1.0])
+        return mean + self._sigma(width) * z, np.array([z, z * z - 1.0])
+
+    def _sigma(self, width: float) -> float:
+        return self.first * float(exp(min(max(width, _NARROWEST), _WIDEST)))
 
 
 def no_mask() -> UnsupportedError:

@@ -143,14 +143,15 @@ class Policy(Part, abc.ABC):
         """Return the policy of a decision, counted from 0."""
         return self
 
-    def entropy_slope(self, probabilities: FloatArray) -> FloatArray:
-        """Return the gradient of one choice's entropy H by its preferences, ``(n,)``.
+    def pull(self, readouts: FloatArray, probabilities: FloatArray, factor: float) -> FloatArray:
+        """Return what moves the readouts of one choice whatever comes of it, ``(n,)``.
 
+        It is *factor* times the gradient of the entropy H by the preferences,
         ``-pi (log pi + H)``; 0 where an action is masked.
         """
         logs = np.where(probabilities > 0.0, log(np.maximum(probabilities, _TINY)), 0.0)
         entropy = -float(np.add.accumulate(probabilities * logs)[-1])
-        return np.asarray(-probabilities * (logs + entropy))
+        return np.asarray(factor * (-probabilities * (logs + entropy)))
 
     @property
     def exploration(self) -> float:

@@ -260,13 +260,17 @@ inline double choose_number(const Group &group)
     return within_bounds(mean + width(group.agent, group.k) * z);
 }
 
+inline double width_of(const Agent &agent, double readout)
+{
+    return agent.policy->first * exp(readout > -3.0 ? (readout < 2.0 ? readout : 2.0) : -3.0);
+}
+
 // Choose a number by two readouts: models/agent/gaussian_policy.py in C.
 inline double choose_by_readouts(const Group &group)
 {
     double *p = group.p, *phi = group.phi, *t = group.t;
-    const double mean = p[0], width = p[1] > -3.0 ? (p[1] < 2.0 ? p[1] : 2.0) : -3.0;
     const double z = group.agent.policy->explores ? group.normal() : 0.0;
-    const double number = mean + group.agent.policy->first * exp(width) * z;
+    const double number = p[0] + width_of(group.agent, p[1]) * z;
     phi[0] = z;
     phi[1] = z * z - 1.0;
     for (int64_t m = 0; m < 2; m++) {

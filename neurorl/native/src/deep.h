@@ -86,6 +86,7 @@ struct Deep {
     double *seen_mean, *seen_square, *returns, *discounted, *before, *reward;
     int64_t *seen_count, *learned;
     float *scores, *pull;
+    double *readouts;  // of this decision
     double *input;  // (replica, channel): what has entered
     int64_t n_hidden;  // neurons of all hidden layers
     double *value;  // (replica)

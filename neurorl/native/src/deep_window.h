@@ -341,10 +341,13 @@ inline void entropy_pull(const double *p, int64_t n, double factor, float *pull)
     for (int64_t m = 0; m < n; m++) pull[m] = (float)(factor * (-p[m] * (logs[m] + entropy)));
 }
 
-// The entropy of a normal distribution grows with the logarithm of its width.
-inline void entropy_pull_of_readouts(double factor, float *pull)
+// The entropy of a normal distribution grows with the logarithm of its width, and a mean comes back from
+// where hardly a draw is in range: models/agent/gaussian_policy.py in C.
+inline void pull_of_readouts(const Agent &agent, const double *readouts, double factor, float *pull)
 {
-    pull[0] = 0.0f;
+    const double far = 1.0 + 2.0 * width_of(agent, readouts[1]), mean = readouts[0];
+    const double least = mean > -far ? mean : -far;
+    pull[0] = (float)((least < far ? least : far) - mean);
     pull[1] = (float)factor;
 }
 
@@ -372,9 +375,10 @@ inline void conclude(const Deep &deep, int64_t k)
             const uint8_t *spikes = layer.raster + (layer.row * agent.n_replicas + k) * n;
             for (int64_t i = 0; i < n; i++) x[i] = spikes[i];
         }
-        if (half.is_actor)
+        if (half.is_actor) {
+            memcpy(deep.readouts + k * agent.n_actions, drive, agent.n_actions * sizeof *drive);
             memcpy(agent.probabilities + k * agent.n_actions, drive, agent.n_actions * sizeof *drive);
-        else
+        } else
             deep.value[k] = drive[0];
     }
     choose_by_votes(agent, k);
@@ -405,7 +409,7 @@ inline void note(const Deep &deep, int64_t k)
     for (int64_t g = 0; g < agent.n_groups; g++) {
         float *pull = deep.pull + k * n + first;
         if (agent.policy->kernel == READOUT)
-            entropy_pull_of_readouts(deep.entropy, pull);
+            pull_of_readouts(agent, deep.readouts + k * n + first, deep.entropy, pull);
         else
             entropy_pull(agent.probabilities + k * n + first, agent.groups[g], deep.entropy, pull);
         first += agent.groups[g];
