@@ -61,6 +61,7 @@ def probe(
         made.append(window._replace(writes=_writes(subject, seed, rng) if window.writes else ()))
         done += window.n_steps
     while done < before + n_steps:
+        window = stimulus[0]
         if rng.random() < 0.5:
             window = stimulus[int(rng.integers(len(stimulus)))]
             inputs, length = window.inputs, window.n_steps
@@ -71,7 +72,7 @@ def probe(
         now = writes and done and rng.random() < 0.4
         written = _writes(subject, seed, rng) if now else ()
         fresh = resets and rng.random() < 0.4
-        window = InputWindow(inputs, length, fresh, written)
+        window = InputWindow(inputs, length, fresh, written, window.offsets)
         made += [window] if whole else parts(network, window, _lengths(length, rng))
         done += length
     return after_weights(subject, made)

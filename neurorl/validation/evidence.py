@@ -265,7 +265,7 @@ class Evidence(Observed):
             last: dict[str, int] = {}
             for c, call in enumerate(self.history.calls):
                 now = {p.name: variant.bias_version(self.history, p.name, c) for p in self.moving}
-                if now == last and c and not network.currents:
+                if now == last and c and not (network.currents or call.offsets):
                     rows.append(rows[-1])
                     continue
                 last = now
@@ -276,7 +276,11 @@ class Evidence(Observed):
                     sent[...] = variant.transmit(projection, sent)
                 none = {n: np.zeros(network.node(n).size) for n in network.currents}
                 inputs = {n: call.inputs.get(n, x) for n, x in none.items()}
-                rows.append(arithmetic.bias(name, weights, dict(flowing.into(inputs)).get(name)))
+                current = dict(flowing.into(inputs)).get(name)
+                if name in call.offsets:
+                    offset = call.offsets[name] * arithmetic.bias_unit(name)
+                    current = offset if current is None else current + offset
+                rows.append(arithmetic.bias(name, weights, current))
             return np.array(rows)[self._call_before(0 if network.currents else variant.late_by)]
 
         names = ("bias_version", "values", "transmit", "late_by")

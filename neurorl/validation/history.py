@@ -30,14 +30,15 @@ from neurorl.validation.subject import InputWindow, Subject
 class Call:
     """Hold the outcome of one call of `step`.
 
-    fresh: whether a reset came just before it. writes: how many came before. after: variables of
-    each population when it had returned.
+    fresh: whether a reset came just before it. writes: how many came before. offsets: of biases in
+    it. after: variables of each population when it had returned.
     """
 
     inputs: Inputs
     n_steps: int
     fresh: bool
     writes: int
+    offsets: Mapping[str, FloatArray]
     rasters: dict[str, Raster]
     after: dict[str, dict[str, Array]]
 
@@ -128,7 +129,7 @@ def parts(network: Network, window: InputWindow, lengths: Iterable[int]) -> list
         whole = window.inputs.items()
         inputs = {k: x if k in network.currents else x[start : start + n] for k, x in whole}
         begun = (False, ()) if start else (window.fresh, window.writes)
-        made.append(InputWindow(inputs, n, *begun))
+        made.append(InputWindow(inputs, n, *begun, window.offsets))
         start += n
     return made
 
@@ -151,6 +152,7 @@ def enact(
     history = History(spec, arithmetic, seed, t)
     counts = ("release",) if arithmetic.counts_spikes else ()
     variables = {p.name: (*p.variables(network.dt), *counts) for p in network.populations}
+    offsets: dict[str, FloatArray] = {}
     with spec.load(network, seed=seed) as backend:
         for p in network.projections:
             drawn = arithmetic.masked(p.name, initial_weights(network, p.name, seed))
@@ -168,13 +170,16 @@ def enact(
                 history.reported[name].append(backend.weights(name))
             if window.fresh:
                 backend.reset()
+            for name, offset in window.offsets.items():
+                backend.set_offset(name, offset)
+            offsets |= window.offsets
             rasters = backend.step(window.inputs, window.n_steps)
             state = backend.state()
             after = {
                 n: {v: np.array(state[f"{n}.{v}"]).reshape(network.node(n).size) for v in names}
                 for n, names in variables.items()
             }
-            done = window.inputs, window.n_steps, window.fresh, len(history.order)
+            done = window.inputs, window.n_steps, window.fresh, len(history.order), {**offsets}
             history.calls.append(Call(*done, rasters, after))
             if advance is not None:
                 advance(window.n_steps)
@@ -248,9 +253,12 @@ class Scenario:
 
 
 def decide(subject: Subject, output: Raster | None, seed: int) -> npt.NDArray[np.int64]:
-    """Return the agent's action of each window, by its policy and with its draws."""
+    """Return the agent's action of each window, by its policy and with its draws.
+
+    None of shared hidden layers: membranes of readouts, which never spike, are compared anyway.
+    """
     config = subject.config
-    if config is None or output is None:
+    if config is None or output is None or config.trunk.is_shared:
         return np.zeros(0, dtype=np.int64)
     first = 0 if config.carries else subject.network.depth("output")
     draws = DrawRows(seed, Stream.ACTION, 1)

@@ -52,8 +52,10 @@ class Student:
         env = copy_env(subject.env) if is_registered else copy.deepcopy(subject.env)
         played = SeparateEnvs([env]), subject.config, subject.n_actions
         self._replicas = Replicas(*played, (seed,), backend=spec)
+        memory = self._replicas.loop.memory.of(0)
+        memory.restore_lasting(subject.lasting)
         for name, weights in subject.weights.items():
-            self._replicas.loop.memory.of(0).weights[name][...] = weights
+            memory.weights[name][...] = weights
         if subject.weights:
             self._replicas.loop.write(0)
         self._playing = self._replicas.play(Budget(updates + 1))  # more episodes than can end
@@ -96,7 +98,8 @@ class Student:
         weights = [(name, w) for (quantity, name), w in before.items() if quantity == "weights"]
         writes = weights if self.log else []
         fresh = self._begins or not config.carries
-        self.log.append(InputWindow(self.inputs, config.window, fresh, writes))
+        offsets = {name: offset.copy() for name, offset in self._replicas.loop.offsets.items()}
+        self.log.append(InputWindow(self.inputs, config.window, fresh, writes, offsets))
         self._logged += sum(x.size for x in (*self.inputs.values(), *(w for _, w in writes)))
         if self._logged > _MOST_LOGGED:
             self.log = None
@@ -112,11 +115,10 @@ class Student:
             if name in memory.trace:
                 norm = memory.norm[network.projection(name).post]
                 copies["trace", name] = np.concatenate([memory.trace[name], norm])
-                copies["eligibility", name] = memory.eligibility[name].copy()
-            elif own := [v for key, v in memory.variables.items() if key.endswith(f".{name}")]:
+            if own := [v for key, v in memory.variables.items() if key.endswith(f".{name}")]:
                 copies["variables", name] = np.concatenate(own)
-            else:  # shared hidden layers, which learn otherwise
-                continue
+            else:  # shared hidden layers have the traces of theirs in it
+                copies["eligibility", name] = memory.eligibility[name].copy()
             copies["weights", name] = weights.copy()
             copies["in force", name] = replicas.backend.weights(name)
         values = [memory.value, memory.mean_reward, memory.expected]

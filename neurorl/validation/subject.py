@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ from neurorl.models.agent.config import AgentConfig
 from neurorl.models.defaults.presets import MODELS, make_config
 from neurorl.network.description import Network
 from neurorl.nir import from_nir
-from neurorl.numerics.arrays import FloatArray
+from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import derive
 from neurorl.runs.evaluation import load_to_play
 from neurorl.storage.plain import PlainData
@@ -36,13 +37,15 @@ PROBABILITIES = (0.05, 0.15, 0.3, 0.6)
 class InputWindow(NamedTuple):
     """Hold the inputs of *n_steps* steps; *fresh* windows start from silence.
 
-    writes: projections and weights to write to them before it.
+    writes: projections and weights to write to them before it. offsets: of biases in it and after
+    it, by population, see `Backend.set_offset`.
     """
 
     inputs: Inputs
     n_steps: int
     fresh: bool
     writes: Sequence[tuple[str, FloatArray]] = ()
+    offsets: Mapping[str, FloatArray] = MappingProxyType({})
 
 
 def make_stimulus(subject: Subject, n_steps: int, seed: int, arithmetic: str) -> list[InputWindow]:
@@ -70,7 +73,9 @@ def _played(subject: Subject, n_steps: int, seed: int, arithmetic: str) -> list[
     with load("reference", subject.network, seed=seed, arithmetic=arithmetic) as backend:
         for name, weights in subject.weights.items():
             backend.set_weights(name, weights)
-        player = Player(make_loop(config, backend, subject.n_actions, learns=False))
+        loop = make_loop(config, backend, subject.n_actions, learns=False)
+        loop.memory.of(0).restore_lasting(subject.lasting)
+        player = Player(loop)
         done, episode, observation = True, 0, None
         while config.window * len(windows) < n_steps:
             begins = done
@@ -80,7 +85,9 @@ def _played(subject: Subject, n_steps: int, seed: int, arithmetic: str) -> list[
                 episode += 1
             move = player.move(observation)
             inputs = {name: np.array(values) for name, values in move.inputs.items()}
-            windows.append(InputWindow(inputs, config.window, begins or not config.carries))
+            offsets = {name: offset.copy() for name, offset in loop.offsets.items()}
+            fresh = begins or not config.carries
+            windows.append(InputWindow(inputs, config.window, fresh, offsets=offsets))
             observation, _, terminated, truncated, _ = env.step(move.action + first_action)
             done = terminated or truncated
     return windows
@@ -94,13 +101,15 @@ class Subject:
     """Describe a network to validate, or an agent with one.
 
     name: for a reader. weights: initial ones by projection; those left out are drawn by the seed.
-    config, env: None for a network without an agent. argument: its name on the command line; None
-    if it has none there. t: number of the first step, by which noise is drawn.
+    lasting: what the agent has beside these, as `Memory.lasting_arrays` has it. config, env: None
+    for a network without an agent. argument: its name on the command line; None if it has none
+    there. t: number of the first step, by which noise is drawn.
     """
 
     name: str
     network: Network
     weights: dict[str, FloatArray] = field(default_factory=dict)
+    lasting: dict[str, Array] = field(default_factory=dict)
     config: AgentConfig | None = None
     env: Environment | None = None
     n_actions: int = 0
@@ -134,7 +143,7 @@ def make_subject(
         made = make_env(env)
         config, n = make_config(made, str(what), overrides), int(discrete_actions(made, env).n)
         argument = str(what) if env == TASK else f"{what} --env {env}"
-        return Subject(f"{what} on {env}", config.network(n), {}, config, made, n, argument)
+        return Subject(f"{what} on {env}", config.network(n), {}, {}, config, made, n, argument)
     if str(what) in FEATURES:
         return Subject(f"feature {what!r}", FEATURES[str(what)](), argument=repr(str(what)))
     path = located(what)
@@ -172,4 +181,6 @@ def check_of_subject(what: object, named: Mapping[str, bool]) -> None:
 def _of_agent(name: str, agent: SpikingActorCritic, argument: str | None) -> Subject:
     weights = {key: w.copy() for key, w in agent.memory.weights.items()}
     n_actions = int(discrete_actions(agent.env).n)
-    return Subject(name, agent.network, weights, agent.config, agent.env, n_actions, argument)
+    lasting = {key: array.copy() for key, array in agent.memory.lasting_arrays().items()}
+    described = agent.network, weights, lasting, agent.config, agent.env
+    return Subject(name, *described, n_actions, argument)

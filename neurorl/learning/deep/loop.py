@@ -72,7 +72,7 @@ class DeepLoop(NumpyLoop):
         for name in self.memory.weights:
             self._write(name) if learns else self._take(name)
         self._hold_window()
-        self._offsets = {layer.name: np.zeros(self.n * layer.size) for layer in self.layers.hidden}
+        self.offsets = {layer.name: np.zeros(self.n * layer.size) for layer in self.layers.hidden}
         self._present: list[dict[str, Array]] = [{} for _ in range(self.n)]
         n_channels = self.trunk.observations.channels(self.config.cells.size)
         self._entering = zeros_on_lines((self.n, n_channels), np.float64)
@@ -150,7 +150,7 @@ class DeepLoop(NumpyLoop):
             x = self._entering[k]
             for layer in half.layers[:-1]:
                 arrived = self._arrived(part, layer, x)
-                x = self._spikes(layer, arrived, self._of(k, self._offsets[layer.name]))
+                x = self._spikes(layer, arrived, self._of(k, self.offsets[layer.name]))
                 self._of(k, self.window.rasters[layer.name])[layer.row] = x
 
     def heed(self) -> None:
@@ -212,7 +212,7 @@ class DeepLoop(NumpyLoop):
             x = entered if encoder.flows else entered[0]
             self._entering[k] = np.rint(x * (1.0 / CURRENT_GRID)) * CURRENT_GRID
             self._normalise(k)
-        for name, offset in self._offsets.items():
+        for name, offset in self.offsets.items():
             self.backend.set_offset(name, offset)
 
     def _normalise(self, k: int) -> None:
@@ -227,7 +227,7 @@ class DeepLoop(NumpyLoop):
                 drive = arrived * self._units[layer.name]
                 shift, scale = self.trunk.normalisation.normal(drive, mean, variance)
                 present[f"{layer.name}.shift"], present[f"{layer.name}.scale"] = +shift, scale
-                offset = self._of(k, self._offsets[layer.name])
+                offset = self._of(k, self.offsets[layer.name])
                 offset[:] = np.rint((1.0 - shift - scale) * _PER_OFFSET) * (1.0 / _PER_OFFSET)
                 if reads:
                     x = self._spikes(layer, arrived, offset)

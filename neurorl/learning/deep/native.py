@@ -56,7 +56,7 @@ class DeepNativeLoop(LoopInC, DeepLoop):
     def _encode(self) -> None:
         if (fault := self._c_encode(self._address)) != FINE:
             self._check(fault)
-        for name, offset in self._offsets.items():
+        for name, offset in self.offsets.items():
             self.backend.set_offset(name, offset)
 
     def settle(self, k: int | None = None) -> None:
@@ -142,7 +142,7 @@ class DeepNativeLoop(LoopInC, DeepLoop):
         if layer.is_hidden:
             own["alpha_mean"] = self.memory.lasting[f"{name}.alpha"]
             own["raster"] = self.window.rasters[name]
-            own["offset"] = self._offsets[name]
+            own["offset"] = self.offsets[name]
             own |= {x: zeros_on_lines(shape, np.float64) for x in ("shift", "scale", "arrived")}
             own |= {f"new_{x}": zeros_on_lines(shape, np.float32) for x in _NEW}
         return c.DeepLayer(

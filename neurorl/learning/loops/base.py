@@ -16,7 +16,8 @@ modulator.
 from __future__ import annotations
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -51,7 +52,10 @@ class Loop(Sight, abc.ABC):
     memory: see `neurorl.learning.memory`.
     probabilities: of the actions, ``(N, n_actions)``.
     phi, t: broadcast to modules, ``(N, n_actions)`` each, see `neurorl.rules.decision.Broadcast`.
+    offsets: of biases in the last window, by population, as `Backend.set_offset` has them.
     """
+
+    offsets: Mapping[str, FloatArray] = MappingProxyType({})
 
     def __init__(
         self,
