@@ -14,7 +14,7 @@ from typing import Any, ClassVar, cast
 
 import numpy as np
 
-from neurorl.agents.arguments import check_callable, check_count, check_kind, path_of
+from neurorl.agents.arguments import check_callable, check_kind, path_of
 from neurorl.agents.base import LearningAgent
 from neurorl.agents.callbacks import AgentInTraining, Callback, Progress
 from neurorl.agents.checkpoint import read_agent
@@ -22,6 +22,7 @@ from neurorl.agents.episodes import Episode
 from neurorl.errors import ArgumentError, RunError, UnsupportedError, quoted
 from neurorl.runs.evaluation import Evaluation, evaluate
 from neurorl.storage.files import as_csv, as_json, make_folder, unwritable, write_bytes
+from neurorl.storage.plain import check_count
 from neurorl.tasks.kinds import Environment, Maker
 from neurorl.tasks.specification import copy_env
 

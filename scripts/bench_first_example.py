@@ -20,9 +20,9 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from neurorl.agents.arguments import check_count
 from neurorl.backends.lookup import VARIABLE
 from neurorl.cli.status import exit_status
+from neurorl.storage.plain import check_count
 
 ROOT = Path(__file__).parents[1]
 WAYS = {"default": "", "reference": "reference"}

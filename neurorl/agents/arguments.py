@@ -12,7 +12,6 @@ from gymnasium.envs.registration import EnvSpec
 
 from neurorl.errors import ArgumentError, quoted
 from neurorl.models.agent.hints import refuse_policy
-from neurorl.storage.plain import plain
 from neurorl.tasks.actions import read_actions
 from neurorl.tasks.environments import make_env
 from neurorl.tasks.kinds import Environment, Maker, VectorEnvironment
@@ -99,15 +98,3 @@ def check_callable(where: str, value: object) -> None:
     """Raise ArgumentError unless *value* can be called, or is None."""
     if not (value is None or callable(value)):
         raise ArgumentError(where, "is no function", got=type(value).__name__)
-
-
-def check_count(where: str, value: object, least: int = 1, most: int | None = None) -> int:
-    """Return *value* as an int of *least* to *most*; None is no limit. Raises ArgumentError."""
-    value = plain(where, value)
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    too_many = whole and most is not None and value > most  # type: ignore[operator]
-    if not whole or too_many or value < least:  # type: ignore[operator]
-        what = "must be a whole number"
-        limit = f">= {least}" if most is None else f"{least} to {most:,}"
-        raise ArgumentError(where, what, got=quoted(value), limit=limit)
-    return int(value)  # type: ignore[call-overload, no-any-return]

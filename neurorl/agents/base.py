@@ -11,7 +11,7 @@ from typing import Any, Never, Self
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.agents.arguments import check_count, check_kind, check_options, path_of
+from neurorl.agents.arguments import check_kind, check_options, path_of
 from neurorl.agents.budget import (
     Budget,
     check_budget,
@@ -35,7 +35,7 @@ from neurorl.errors import (
 )
 from neurorl.models.agent.hints import refuse_words
 from neurorl.numerics.arrays import Array
-from neurorl.storage.plain import PlainData
+from neurorl.storage.plain import PlainData, check_count
 from neurorl.tasks.kinds import Environment, Maker
 from neurorl.tasks.specification import describe_env, warn_unsaved
 

@@ -9,11 +9,11 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from neurorl.agents.arguments import check_count
 from neurorl.agents.budget import Budget
 from neurorl.agents.episodes import Episode
 from neurorl.errors import ArgumentError, quoted
 from neurorl.numerics.arrays import FloatArray
+from neurorl.storage.plain import check_count
 from neurorl.tasks.kinds import Environment, Shown
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Self, TypedDict, Unpack
 
 from neurorl.agents.algorithms import Algorithm
-from neurorl.agents.arguments import check_count, check_kind, own_env, path_of
+from neurorl.agents.arguments import check_kind, own_env, path_of
 from neurorl.agents.base import LearningAgent
 from neurorl.agents.checkpoint import read_text
 from neurorl.agents.episodes import State
@@ -25,7 +25,7 @@ from neurorl.models.features import Features
 from neurorl.network.description import Network
 from neurorl.network.restoring import take
 from neurorl.numerics.random import read_seed
-from neurorl.storage.plain import Named, PlainData
+from neurorl.storage.plain import Named, PlainData, check_count
 from neurorl.storage.reading import FilePlace, check_fields, parse_json
 from neurorl.tasks.actions import read_actions
 from neurorl.tasks.groups import SeparateEnvs

@@ -10,14 +10,7 @@ from typing import Self, Unpack
 import gymnasium as gym
 
 from neurorl.agents.algorithms import LOCAL
-from neurorl.agents.arguments import (
-    check_count,
-    check_kind,
-    check_names,
-    check_options,
-    one_of,
-    own_env,
-)
+from neurorl.agents.arguments import check_kind, check_names, check_options, one_of, own_env
 from neurorl.agents.base import LearningAgent
 from neurorl.agents.budget import Budget
 from neurorl.agents.checkpoint import modules, played_on, read_saved
@@ -45,7 +38,7 @@ from neurorl.models.agent.options import AgentOptions
 from neurorl.models.defaults.presets import make_config
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import derive, read_seed
-from neurorl.storage.plain import Named
+from neurorl.storage.plain import Named, check_count
 from neurorl.tasks.actions import read_actions
 from neurorl.tasks.groups import env_group
 from neurorl.tasks.kinds import Environment, Maker, VectorEnvironment

@@ -7,7 +7,7 @@ from typing import Final, Never
 
 import numpy as np
 
-from neurorl.agents.arguments import check_count, check_kind, check_names, check_options
+from neurorl.agents.arguments import check_kind, check_names, check_options
 from neurorl.agents.checkpoint import modules
 from neurorl.agents.held import HeldAgent
 from neurorl.agents.player import MAX_REPLICAS, Player
@@ -21,7 +21,7 @@ from neurorl.learning.loops.choose import make_loop
 from neurorl.models.agent.hints import refuse_words
 from neurorl.numerics.arrays import Array
 from neurorl.numerics.random import derive, read_seed
-from neurorl.storage.plain import Named, PlainData
+from neurorl.storage.plain import Named, PlainData, check_count
 from neurorl.tasks.actions import Actions
 from neurorl.tasks.answers import UnfitError, each_mask, each_observation, is_several
 from neurorl.tasks.kinds import Shown

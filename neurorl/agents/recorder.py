@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from neurorl.agents.episodes import Episode
-from neurorl.backends.recording import Callback, Records, check_every, read_names
+from neurorl.backends.recording import Callback, Records, read_names
 from neurorl.errors import UnsupportedError, check_name
 from neurorl.learning.loops.base import Loop
 from neurorl.learning.memory import Memory
 from neurorl.numerics.arrays import Array
+from neurorl.storage.plain import check_count
 
 _SIGNALS = ("action", "modulator", "policy", "reward", "value")
 _CHANGED = ("value", "value_trace", "x", "mean_reward")
@@ -44,8 +45,8 @@ class Recorder(Records):
         callback: Callback | None = None,
     ) -> None:
         super().__init__(read_names(names, names), "decision", callback)
-        self.episodes = check_every("Recorder, episodes", episodes)
-        self.every = check_every("Recorder, every", every)
+        self.episodes = check_count("Recorder, episodes", episodes)
+        self.every = check_count("Recorder, every", every)
 
     def check(self, loop: Loop) -> None:
         """Raise an error unless the agent has everything that is to be recorded."""

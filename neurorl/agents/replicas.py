@@ -11,7 +11,7 @@ from zlib import crc32
 import numpy as np
 
 from neurorl.agents.algorithms import LOCAL
-from neurorl.agents.arguments import check_count, check_kind, check_names, check_options
+from neurorl.agents.arguments import check_kind, check_names, check_options
 from neurorl.agents.budget import TIME_LIMIT, Budget
 from neurorl.agents.checkpoint import modules
 from neurorl.agents.episodes import State, episode_columns, prefixed, rate_after, strip_prefix
@@ -38,7 +38,7 @@ from neurorl.learning.loops.choose import make_loop
 from neurorl.models.agent.config import AgentConfig
 from neurorl.network.description import Network
 from neurorl.numerics.arrays import Array, FloatArray
-from neurorl.storage.plain import Named
+from neurorl.storage.plain import Named, check_count
 from neurorl.tasks.groups import EnvGroup, SeparateEnvs
 from neurorl.tasks.kinds import Environment, Shown
 from neurorl.tasks.specification import copy_env

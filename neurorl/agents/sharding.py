@@ -16,6 +16,7 @@ from neurorl.backends.spec import BackendSpec
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.defaults.looks import Look
 from neurorl.numerics.arrays import FloatArray
+from neurorl.storage.plain import plain
 from neurorl.tasks.groups import EnvGroup, SeparateEnvs
 
 CACHE_BYTES = 2_000_000
@@ -159,7 +160,7 @@ def side_by_side(
     options: options of `Replicas`. A Gymnasium vector environment needs one network.
     """
     spec = BackendSpec.of(options["backend"] or "native", options=options.get("options"))
-    threads = spec.options.get("threads")
+    threads = plain("threads", spec.options.get("threads"))
     if not isinstance(threads, int) or threads < 1:  # none, or one that the backend refuses
         threads = 1
     sizes = group_sizes(config, n_actions, len(seeds), threads)

@@ -18,7 +18,6 @@ from neurorl.backends.checks import (
     check_inputs,
     check_replica,
     check_state,
-    check_steps,
     learned_populations,
 )
 from neurorl.backends.lookup import backend_class
@@ -33,6 +32,7 @@ from neurorl.errors import ArgumentError, UnsupportedError
 from neurorl.network.cost import Weights
 from neurorl.network.description import Network
 from neurorl.numerics.arrays import Array, FloatArray, Int32Array, carry_newest
+from neurorl.storage.plain import check_count
 
 __all__ = ["Backend", "Capabilities", "Raster", "State", "Window"]
 
@@ -145,7 +145,7 @@ class Backend(Ownable):
         Raises ArgumentError for a wrong name, shape or kind.
         """
         self.check_free("backend.step", "learning.window")
-        check_steps("step", n_steps)
+        n_steps = check_count("step, n_steps", n_steps)
         checked = self.checked(inputs, n_steps)
         self.flow(checked)
         rasters = self._advance(checked, None, n_steps)
@@ -178,7 +178,7 @@ class Backend(Ownable):
         the folder can't be written to.
         """
         self.check_open()
-        check_steps("write_script", n_steps)
+        n_steps = check_count("write_script, n_steps", n_steps)
         if self.network.analog:
             what, remedy = "a script has no currents or values", "take sources of spikes"
             raise UnsupportedError(f"backend {self.name}", what, remedy=remedy)
@@ -202,7 +202,7 @@ class Backend(Ownable):
         """
         self.check_free("backend.learn", "learning.window")
         self._check_learns()
-        check_steps("learn", n_steps)
+        n_steps = check_count("learn, n_steps", n_steps)
         whole = self.simulated.whole
         sizes = {name: whole.node(name).size for name in learned_populations(self.network)}
         clipped = check_errors(errors, sizes, n_steps)
@@ -222,7 +222,7 @@ class Backend(Ownable):
     def window(self, n_steps: int) -> Window:
         """Return a window with rasters in a fixed place; `step` may be used beside it."""
         self.check_free("backend.window", "learning.window")
-        check_steps("window", n_steps)
+        n_steps = check_count("window, n_steps", n_steps)
         whole, inputs = self.simulated.whole, check_inputs({}, self._sources, n_steps)
         given = inputs | self._weights.currents.drives(n_steps)
         rasters = {
@@ -243,8 +243,8 @@ class Backend(Ownable):
         """
         self.check_free("backend.reset", "learning.reset")
         every = range(self.n_replicas)
-        chosen = every if replicas is None else [check_replica(k, len(every)) for k in replicas]
-        self.simulator.reset(chosen)
+        chosen = every if replicas is None else np.atleast_1d(replicas)
+        self.simulator.reset([check_replica(k, len(every)) for k in chosen])
 
     def set_offset(self, population: str, offset: FloatArray) -> None:
         """Add *offset* to the biases of a population's neurons, until the next call.

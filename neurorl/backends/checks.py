@@ -23,6 +23,7 @@ from neurorl.network.limits import refuse_units
 from neurorl.network.serialization import LARGEST
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import read_seed
+from neurorl.storage.plain import check_count
 
 Inputs = dict[str, Array]
 """Map each source to its raster (spikes), activations (currents) or values.
@@ -49,10 +50,7 @@ def check_seeds(seed: int | Sequence[int]) -> tuple[int, ...]:
 
 def check_replica(replica: int, n_replicas: int) -> int:
     """Return *replica*; raise ArgumentError if there is no replica of this number."""
-    if not 0 <= replica < n_replicas:
-        limit = f"0 to {n_replicas - 1}"
-        raise ArgumentError("replica", "there is no such", got=replica, limit=limit)
-    return replica
+    return check_count("replica", replica, 0, n_replicas - 1)
 
 
 def check_arithmetic(arithmetic: str | None, capabilities: Capabilities) -> str:
@@ -115,12 +113,6 @@ def check_errors(
         clipped = np.clip(rows.astype(np.float64), -1.0, 1.0)
         checked[name] = np.broadcast_to(clipped, shape)
     return checked
-
-
-def check_steps(where: str, n_steps: int) -> None:
-    """Raise ArgumentError unless *n_steps* is a whole number of steps, 1 or more."""
-    if isinstance(n_steps, bool) or not isinstance(n_steps, int) or n_steps < 1:
-        raise ArgumentError(where, "n_steps must be a whole number", got=n_steps, limit=">= 1")
 
 
 def check_inputs(

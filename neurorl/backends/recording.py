@@ -17,6 +17,7 @@ from neurorl.errors import ArgumentError, BackendError, UnsupportedError, check_
 from neurorl.network.description import Network
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.storage.files import write_bytes
+from neurorl.storage.plain import check_count
 
 Callback = Callable[[float, str, Array], object]
 
@@ -92,13 +93,6 @@ def read_names(names: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def check_every(where: str, every: int) -> int:
-    """Return *every*; raise ArgumentError unless it is a whole number, 1 or more."""
-    if isinstance(every, bool) or not isinstance(every, int) or every < 1:
-        raise ArgumentError(where, "must be a whole number", got=every, limit=">= 1")
-    return every
-
-
 class WindowRecords(Records):
     """Record in a ``with`` block; a row is of a window that is over, with all that reinforced it.
 
@@ -119,7 +113,7 @@ class WindowRecords(Records):
         callback: Callback | None,
     ) -> None:
         super().__init__((*told,), "window", callback)
-        self.every = check_every("record, every", every)
+        self.every = check_count("record, every", every)
         self._told, self._n_windows, self._among = told, n_windows, among
         self._seen = 0
 
@@ -190,7 +184,7 @@ class Recording(Records):
         every: int = 1,
         callback: Callback | None = None,
     ) -> None:
-        self.every = check_every("Recording, every", every)
+        self.every = check_count("Recording, every", every)
         self._backend, network = backend, backend.network
         known = _known(network)
         if backend.simulated.arithmetic.counts_spikes:

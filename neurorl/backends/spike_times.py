@@ -10,13 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.backends.base import Backend
-from neurorl.backends.checks import check_steps
 from neurorl.backends.poisson import Poisson
 from neurorl.backends.window import Raster
 from neurorl.errors import ArgumentError, BackendUnavailableError
 from neurorl.network.serialization import number, whole_numbers
 from neurorl.numerics.arrays import Array, FloatArray, Int32Array
-from neurorl.storage.plain import real_array
+from neurorl.storage.plain import check_count, real_array
 
 _ROUNDING = 1e-6  # steps
 _BYTES = 2**24
@@ -129,7 +128,7 @@ def step_times(
     inputs: spikes of sources as `SpikeTimes`, or as `Backend.step` takes them. No raster is made
     of more than some steps at once. Raises ArgumentError as that does.
     """
-    check_steps("step_times", n_steps)
+    n_steps = check_count("step_times, n_steps", n_steps)
     sparse = {name: x for name, x in inputs.items() if isinstance(x, SpikeTimes)}
     rates = {name: x for name, x in inputs.items() if isinstance(x, Poisson)}
     other = [name for name in inputs if name not in sparse and name not in rates]

@@ -37,9 +37,9 @@ run RUN run            or zoo:NAME, see neurorl zoo
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from neurorl.agents.arguments import check_count
     from neurorl.backends.meter import METERED
     from neurorl.runs.evaluation import evaluate, load_to_play, warn_of_greedy
+    from neurorl.storage.plain import check_count
 
     check_count("evaluate, episodes", arguments.episodes)
     asked = chosen_backend(arguments)

@@ -29,7 +29,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from neurorl.agents.arguments import check_count
 from neurorl.errors import (
     ArgumentError,
     FallbackWarning,
@@ -40,6 +39,7 @@ from neurorl.errors import (
     one_line,
 )
 from neurorl.lab.search import read_toml_or_yaml
+from neurorl.storage.plain import check_count
 from neurorl.storage.reading import FilePlace
 
 if TYPE_CHECKING:

@@ -30,10 +30,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from neurorl.agents.arguments import check_count
 from neurorl.errors import ArgumentError, NeurorlError, check_name, format_message
 from neurorl.lab.sweep import AXES, Sweep, Unit, check_unit
-from neurorl.storage.plain import Named, PlainData
+from neurorl.storage.plain import Named, PlainData, check_count
 from neurorl.storage.reading import JSON_BYTES, FilePlace, read_bytes
 
 SAMPLERS = {"tpe": "TPESampler", "random": "RandomSampler"}

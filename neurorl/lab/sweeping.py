@@ -22,7 +22,6 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
-from neurorl.agents.arguments import check_count
 from neurorl.errors import NeurorlError, RunError, UnsupportedError, format_message
 from neurorl.lab.clusters import Losses, is_lost_worker
 from neurorl.lab.search import SAMPLERS, Search
@@ -33,7 +32,7 @@ from neurorl.runs.directory import LockedRunError, RunDirectory
 from neurorl.runs.evaluation import evaluate, load_to_play
 from neurorl.runs.training import train_seeds
 from neurorl.storage.files import as_csv, make_folder, write_bytes, write_json
-from neurorl.storage.plain import PlainData
+from neurorl.storage.plain import PlainData, check_count
 from neurorl.storage.reading import FilePlace, read_json
 
 Row = PlainData

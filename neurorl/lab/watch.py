@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.agents.arguments import check_count, check_kind
+from neurorl.agents.arguments import check_kind
 from neurorl.agents.base import LearningAgent
 from neurorl.errors import ArgumentError, UnsupportedError
 from neurorl.numerics.arrays import BoolArray, FloatArray
 from neurorl.numerics.random import derive, read_seed
 from neurorl.storage.files import keep_matplotlib_in_our_cache, temporary_name, unwritable
+from neurorl.storage.plain import check_count
 from neurorl.tasks.actions import MASK
 from neurorl.tasks.answers import mask_method
 from neurorl.tasks.kinds import Shown

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.backends.base import Backend, Raster
-from neurorl.backends.checks import check_steps
 from neurorl.backends.poisson import Poisson
 from neurorl.backends.simulator import ScriptedRule
 from neurorl.errors import ArgumentError, DivergenceError, UnsupportedError, check_name, quoted
@@ -22,6 +21,7 @@ from neurorl.network.limits import check_delay
 from neurorl.network.rewiring import Rewiring
 from neurorl.numerics.arrays import Array, FloatArray, IntArray, carry_newest
 from neurorl.rules.synapse_rule import SynapseRule
+from neurorl.storage.plain import check_count
 
 
 class SynapseLearning(LearnsOnBackend):
@@ -65,7 +65,7 @@ class SynapseLearning(LearnsOnBackend):
         `neurorl.Learning.window`.
         """
         self._check_open("window")
-        check_steps("SynapseLearning.window", n_steps)
+        n_steps = check_count("SynapseLearning.window, n_steps", n_steps)
         told = self._signals(dict(signals or {}), n_steps)
         checked = self.backend.checked(inputs, n_steps)
         with self.backend.owner_acts():
@@ -107,7 +107,7 @@ class SynapseLearning(LearnsOnBackend):
         Raises UnsupportedError for another backend, for replicas and for a chip's arithmetic.
         """
         self._check_open("write_script")
-        check_steps("SynapseLearning.write_script, window", window)
+        window = check_count("SynapseLearning.write_script, window", window)
         backend, n_steps = self.backend, window * len(modulators)
         if self._n > 1 or backend.arithmetic.name != "float":
             what, remedy = "one seed, and arithmetic float, has a script", "load it so"

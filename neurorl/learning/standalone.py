@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.backends.base import Backend, Raster
-from neurorl.backends.checks import Inputs, check_steps
+from neurorl.backends.checks import Inputs
 from neurorl.backends.poisson import Poisson
 from neurorl.backends.recording import Callback, WindowRecords, read_names
 from neurorl.errors import ArgumentError
@@ -36,6 +36,7 @@ from neurorl.network.rewiring import Rewiring
 from neurorl.network.serialization import number
 from neurorl.numerics.arrays import Array, FloatArray, IntArray
 from neurorl.rules import Rule
+from neurorl.storage.plain import check_count
 
 _CONSTANTS, _USUAL = ("eligibility_tau", "post_tau", "depression"), (1.0, 0.02, 1.0)
 
@@ -136,7 +137,7 @@ class Learning(SynapticWeights):
         """
         self._check_open("window")
         self._check_none_waits("window")
-        check_steps("Learning.window", n_steps)
+        n_steps = check_count("Learning.window, n_steps", n_steps)
         told = self._read("window", signals or {}, n_steps)
         checked = self.backend.checked(inputs, n_steps)
         self._take_records()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self, TypedDict
 
 from neurorl.agents.algorithms import LOCAL, Algorithm, find_algorithm
-from neurorl.agents.arguments import check_count, check_kind, check_names
+from neurorl.agents.arguments import check_kind, check_names
 from neurorl.agents.budget import Budget, check_budget
 from neurorl.agents.group import MAX_ENVIRONMENTS
 from neurorl.backends.lookup import current_name, quickest
@@ -17,7 +17,7 @@ from neurorl.backends.spec import BackendSpec
 from neurorl.errors import ArgumentError, RunError, check_name, quoted
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.options import current_agent
-from neurorl.storage.plain import Named, PlainData
+from neurorl.storage.plain import Named, PlainData, check_count
 from neurorl.storage.reading import FilePlace, check_fields
 from neurorl.tasks.arguments import check_env_args, check_wrappers
 from neurorl.tasks.loading import check_arguments

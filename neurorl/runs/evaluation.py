@@ -13,7 +13,7 @@ from typing import Never, TypedDict
 
 import numpy as np
 
-from neurorl.agents.arguments import check_callable, check_count, check_kind, own_env
+from neurorl.agents.arguments import check_callable, check_kind, own_env
 from neurorl.agents.base import LearningAgent
 from neurorl.agents.budget import LONG_EPISODE
 from neurorl.agents.checkpoint import Setting, played_on, read_agent
@@ -29,7 +29,7 @@ from neurorl.learning.finite import NotFiniteError, bad_reward, bad_sum, explain
 from neurorl.models.agent.hints import refuse_words
 from neurorl.network.cost import FIGURES, Figures, Tally
 from neurorl.numerics.random import derive, read_seed
-from neurorl.storage.plain import Named, PlainData
+from neurorl.storage.plain import Named, PlainData, check_count
 from neurorl.storage.reading import FilePlace, check_fields, read_json
 from neurorl.tasks.actions import MASK, read_actions
 from neurorl.tasks.first_play import FIRST_STEPS

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Unpack
 
-from neurorl.agents.arguments import check_count
 from neurorl.agents.episodes import Episode
 from neurorl.errors import ArgumentError
 from neurorl.numerics.random import read_seed
@@ -15,6 +14,7 @@ from neurorl.runs.config import Options
 from neurorl.runs.parallel import train_in_processes
 from neurorl.runs.session import Session
 from neurorl.runs.work import Summary, find_work
+from neurorl.storage.plain import check_count
 
 MOST_SEEDS = 1000
 

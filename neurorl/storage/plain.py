@@ -11,7 +11,7 @@ from typing import Any, Union
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.errors import DescriptionError, NeurorlError, quoted
+from neurorl.errors import ArgumentError, DescriptionError, NeurorlError, quoted
 
 PlainData = dict[str, Any]
 """Represent values by name, such as what JSON holds."""
@@ -52,6 +52,18 @@ def plain(where: str, value: Any) -> Any:
         is_same = all(one is other for one, other in zip(parts, value, strict=True))
         return value if is_same else parts
     return value
+
+
+def check_count(where: str, value: object, least: int = 1, most: int | None = None) -> int:
+    """Return *value* as an int of *least* to *most*; None is no limit. Raises ArgumentError."""
+    value = plain(where, value)
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    too_many = whole and most is not None and value > most  # type: ignore[operator]
+    if not whole or too_many or value < least:  # type: ignore[operator]
+        what = "must be a whole number"
+        limit = f">= {least}" if most is None else f"{least} to {most:,}"
+        raise ArgumentError(where, what, got=quoted(value), limit=limit)
+    return int(value)  # type: ignore[call-overload, no-any-return]
 
 
 def real_array(

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from neurorl.agents.arguments import check_count
 from neurorl.agents.local import SpikingActorCritic
 from neurorl.backends.base import Raster
 from neurorl.backends.registry import load
@@ -22,7 +21,7 @@ from neurorl.errors import UnsupportedError, check_name
 from neurorl.network.description import Network, Population
 from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.random import read_seed
-from neurorl.storage.plain import Named, PlainData
+from neurorl.storage.plain import Named, PlainData, check_count
 from neurorl.validation.cause import Trial
 from neurorl.validation.compare import Pair, Row, caused, warn_of_silence
 from neurorl.validation.explain import Explanation

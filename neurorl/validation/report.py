@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 
-from neurorl.agents.arguments import check_count
 from neurorl.agents.local import SpikingActorCritic
 from neurorl.arithmetic.rounding import find_arithmetic
 from neurorl.backends.registry import available_backends
@@ -22,7 +21,7 @@ from neurorl.network.description import Network
 from neurorl.network.replicate import on_chip
 from neurorl.numerics.random import read_seed
 from neurorl.storage.files import write_bytes
-from neurorl.storage.plain import PlainData
+from neurorl.storage.plain import PlainData, check_count
 from neurorl.validation.compare import Pair, Row, caused, compare, warn_of_silence
 from neurorl.validation.explain import Explanation, explain
 from neurorl.validation.history import History, Scenario

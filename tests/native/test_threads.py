@@ -190,5 +190,5 @@ def test_a_command_with_bad_threads_ends_with_a_line(
     out = ["--out", str(tmp_path / "run"), "--backend", f"native:threads={threads}"]
     assert main([*command, *out]) == 2
     said = capsys.readouterr().err
-    assert "threads must be a whole number" in said
+    assert "threads: must be a whole number" in said
     assert len(said.splitlines()) == 1

@@ -26,7 +26,6 @@ from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.simulator import Simulator, State
 from neurorl.backends.window import Raster
 from neurorl.errors import (
-    ArgumentError,
     BackendUnavailableError,
     FallbackWarning,
     UnsupportedError,
@@ -39,7 +38,7 @@ from neurorl.network.replicate import on_chip
 from neurorl.network.serialization import number
 from neurorl.numerics.arrays import Array, FloatArray, Int32Array
 from neurorl.numerics.random import derive
-from neurorl.storage.plain import PlainData
+from neurorl.storage.plain import PlainData, check_count
 
 ENGINES = ("native", "stock")
 """Name the ways in which the emulated chip runs, the default one first."""
@@ -123,9 +122,7 @@ class LoihiSimulator(Simulator):
             raise BackendUnavailableError("target loihi", "NxSDK is not installed", remedy=EMULATE)
         self.target: str = self.default_target() if wants_chip is None else target
         self._may_fall_back = wants_chip is None and has_nxsdk()
-        if not isinstance(chips, int) or chips < 1:
-            raise ArgumentError("chips", "not a number of chips", got=chips, limit=">= 1")
-        self.chips, self.core = chips, core or CoreLimits()
+        self.chips, self.core = check_count("chips", chips), core or CoreLimits()
         check_name("engine", engine, ENGINES)
         self._emulation = engine
         check_name("learning", learning, get_args(Learning))

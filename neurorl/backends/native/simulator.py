@@ -16,11 +16,11 @@ from neurorl.backends.native.printer import library_of, printed
 from neurorl.backends.programmed import OF_PROGRAMS, ProgramSimulator
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.window import NativeRun, Raster, WindowCall
-from neurorl.errors import ArgumentError
 from neurorl.native.build import failure
 from neurorl.numerics.arrays import Array, FloatArray, Int32Array
 from neurorl.numerics.random import LOGISTIC_TABLE
 from neurorl.program import Release
+from neurorl.storage.plain import check_count
 
 _MOST_THREADS = 1024
 _MOST = 2**28
@@ -44,11 +44,7 @@ class NativeSimulator(ProgramSimulator):
     capabilities: ClassVar[Capabilities] = replace(OF_PROGRAMS, engines=("cpp",))
 
     def __init__(self, threads: int = 1) -> None:
-        is_whole = isinstance(threads, int) and not isinstance(threads, bool)
-        if not is_whole or not 1 <= threads <= _MOST_THREADS:
-            what, limit = "threads must be a whole number", f"1 to {_MOST_THREADS}"
-            raise ArgumentError(f"backend {self.name}", what, got=repr(threads), limit=limit)
-        self.threads = threads
+        self.threads = check_count(f"backend {self.name}, threads", threads, 1, _MOST_THREADS)
 
     @classmethod
     def hindrance(cls) -> str | None:
