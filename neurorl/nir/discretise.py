@@ -32,7 +32,8 @@ def keep_and_fraction(
 
     keep is below 0 where Euler's step is longer than the time constant.
     """
-    steps = dt / np.asarray(tau, dtype=np.float64)
+    with np.errstate(divide="ignore"):
+        steps = dt / np.asarray(tau, dtype=np.float64)
     if discretisation == "exponential":
         return np.exp(-steps), -np.expm1(-steps)
     keep = 1.0 - steps

@@ -151,8 +151,10 @@ class _Reader:
     def _keep(self, name: str, tau: NirObject) -> tuple[FloatArray, FloatArray]:
         taus, how = self._spread(name, tau), self._discretisation
         keep, fraction = discretise.keep_and_fraction(taus, self._dt, how)
+        where, what = f"NIR node {name!r}", "a time constant shorter than the step"
+        if taus.min() < 0.0:
+            raise UnsupportedError(where, "a time constant below 0", got=f"{taus.min():g} s")
         if not (np.isfinite(keep).all() and keep.min() >= 0.0):
-            where, what = f"NIR node {name!r}", "a time constant shorter than the step"
             got, limit = f"{np.min(tau):g} s", f"{self._dt:g} s"
             remedy = "take the dt of its training, or discretisation='exponential'"
             raise UnsupportedError(where, what, got=got, limit=limit, remedy=remedy)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import warnings
 from pathlib import Path
 from typing import Any
@@ -313,6 +314,22 @@ def test_both_discretisations_by_hand() -> None:
         from_nir(graph, 5e-3)
     with pytest.raises(ArgumentError, match="no time step"):
         from_nir(graph)
+
+
+@pytest.mark.parametrize("discretisation", ["euler", "exponential"])
+@pytest.mark.parametrize("field", ["tau", "tau_mem", "tau_syn"])
+@pytest.mark.parametrize("kind", [nir.LIF, nir.LI, nir.CubaLIF, nir.CubaLI])
+def test_time_constants_below_0_are_refused(kind: Any, field: str, discretisation: Any) -> None:
+    names = [name for name in inspect.signature(kind).parameters if name in _NEURON]
+    if field not in names:
+        return
+    node = kind(**{name: np.full(2, -1.0 if name == field else 1.0) for name in names})
+    graph = nir.NIRGraph.from_list(nir.Linear(np.eye(2)), node)
+    with pytest.raises(UnsupportedError, match="a time constant below 0"):
+        from_nir(graph, DT, discretisation=discretisation)
+
+
+_NEURON = ("tau", "tau_mem", "tau_syn", "r", "v_leak", "v_threshold")
 
 
 def test_linear_nodes_are_composed() -> None:
