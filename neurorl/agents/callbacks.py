@@ -97,14 +97,15 @@ CallbackLike = (
 
 
 class _Function(Callback):
-    """Call a function for each episode; its result doesn't stop training."""
+    """Call a function for each episode; False ends training, all else that it returns doesn't."""
 
     def __init__(self, function: Callable[[Episode], object]) -> None:
         self._function = function
 
-    def on_episode(self, episode: Episode) -> None:
+    def on_episode(self, episode: Episode) -> bool | None:
         """Call the function."""
-        self._function(episode)
+        answer = self._function(episode)
+        return bool(answer) if isinstance(answer, (bool, np.bool_)) else None
 
 
 class Listeners:

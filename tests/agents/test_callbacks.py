@@ -114,10 +114,13 @@ def test_what_numpy_calls_false_ends_training_too() -> None:
     assert len(trained.episodes) == 1
 
 
-def test_what_a_function_returns_ends_nothing() -> None:
+@pytest.mark.parametrize("answer", [False, np.bool_(False), True, None, 0, "", [], 2.5])
+def test_false_of_a_function_ends_training_and_nothing_else_does(answer: object) -> None:
     trained = agent()
-    trained.learn(total_episodes=3, callback=lambda episode: False)
-    assert len(trained.episodes) == 3
+    trained.learn(total_episodes=3, callback=[lambda episode: answer, lambda episode: True])
+    assert len(trained.episodes) == (
+        1 if isinstance(answer, (bool, np.bool_)) and not answer else 3
+    )
 
 
 def test_by_gradients_too() -> None:
