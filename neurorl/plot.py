@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from neurorl.backends.recording import Records
 from neurorl.errors import ArgumentError
 from neurorl.lab.compare import plot_runs
+from neurorl.numerics.arrays import Array
 from neurorl.storage.files import keep_matplotlib_in_our_cache
 
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ def traces(
     rest = _chosen(records, names, None)
     figure, panels = _panels(records, rest)
     for axes, name in panels:
-        values = records[name].reshape(len(records[name]), -1)
+        values = _rows(records[name])
         chosen = range(min(_MOST_LINES, values.shape[1])) if neurons is None else neurons
         for k in chosen:
             if not 0 <= k < values.shape[1]:
@@ -65,7 +67,7 @@ def weights(records: Records, names: Sequence[str] | None = None) -> Figure:
     """
     figure, panels = _panels(records, _chosen(records, names, (".weights", ".eligibility")))
     for axes, name in panels:
-        values = records[name].reshape(len(records[name]), -1)
+        values = _rows(records[name])
         axes.plot(records.times(name), values[:, :500], linewidth=0.5, alpha=0.4, color="0.5")
         axes.plot(records.times(name), values.mean(axis=1), color="black", label="mean")
         axes.set_ylabel(name.replace(".", "\n"))
@@ -88,6 +90,10 @@ def _chosen(
         limit = ", ".join(records.names)
         raise ArgumentError("plot", "nothing recorded to draw", limit=limit)
     return chosen
+
+
+def _rows(values: Array) -> Array:
+    return values.reshape(len(values), math.prod(values.shape[1:]))
 
 
 def _panels(records: Records, names: Sequence[str]) -> tuple[Figure, list[tuple[Any, str]]]:

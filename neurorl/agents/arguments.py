@@ -82,7 +82,7 @@ def check_names(**names: object) -> None:
 
 def path_of(path: object, where: str = "path") -> Path:
     """Return a path given as a path or as text. Raises ArgumentError."""
-    if not isinstance(path, (str, os.PathLike)) or not str(path):
+    if not isinstance(path, (str, os.PathLike)) or not str(path) or "\0" in str(path):
         raise ArgumentError(where, "is no path", got=repr(path)[:60])
     return Path(path)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import FrameType
 
 from neurorl.errors import ArgumentError, ChangeWarning, RunError, quoted, warn_of
-from neurorl.storage.plain import plain
+from neurorl.storage.plain import check_count
 
 LONG_EPISODE = 100_000
 """Warn after this many steps of one episode that it may have no end."""
@@ -57,13 +57,8 @@ def check_budget(where: str, episodes: object, steps: object, least: int = 0) ->
         what = "takes a number of episodes or of environment steps"
         raise ArgumentError(where, what, got="both" if steps is not None else "neither")
     name, number = ("episodes", episodes) if steps is None else ("steps", steps)
-    number = plain(f"{where}, {name}", number)
-    if isinstance(number, bool) or not isinstance(number, int):
-        raise ArgumentError(where, f"total_{name} is not a whole number", got=quoted(number))
-    if not least <= number <= 2**53:
-        got, limit = quoted(number), f"{least} to 2**53"
-        raise ArgumentError(where, f"{name} out of range", got=got, limit=limit)
-    return Budget(int(number)) if steps is None else Budget(None, int(number))
+    number = check_count(f"{where}, {name}", number, least, 2**53)
+    return Budget(number) if steps is None else Budget(None, number)
 
 
 _told_of_bare = threading.Event()

@@ -147,7 +147,9 @@ def check_fits(config: AgentConfig, n_actions: int, state: Mapping[str, Array], 
                 take(state, f"backend.{p.name}.weights", shape)
         take(state, "critic", (config.critic.n_values(config.features),))
     except RunError as exc:
-        raise RunError(where, "doesn't fit the agent that it describes", got=exc) from exc
+        remedy = "an environment of the observations and actions that it learned from"
+        what = "doesn't fit the agent that it describes"
+        raise RunError(where, what, got=exc, remedy=remedy) from exc
 
 
 class Setting(TypedDict):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Self, TypedDict, Unpack
+from typing import Never, Self, TypedDict, Unpack
 
 from neurorl.agents.algorithms import Algorithm
 from neurorl.agents.arguments import check_kind, own_env, path_of
@@ -18,6 +18,7 @@ from neurorl.backends.registry import load as load_backend
 from neurorl.errors import ArgumentError, RunError, UnsupportedError, unknown_name_error
 from neurorl.learning.loops.linear import ACTOR, LinearLoop
 from neurorl.models.agent.config import AgentConfig
+from neurorl.models.agent.hints import refuse_words
 from neurorl.models.agent.linear import LinearRates, linear_policy
 from neurorl.models.agent.schedules import Schedule
 from neurorl.models.defaults.presets import make_config
@@ -144,12 +145,14 @@ class LinearActorCritic(LearningAgent):
         *,
         env: str | Environment | Maker | None = None,
         trust_env: bool = False,
+        **others: Never,
     ) -> Self:
         """Return the agent of a file written by `save`; it goes on bit for bit.
 
         env, trust_env: as in `neurorl.SpikingActorCritic.load`. Raises RunError for a file that is
         missing, damaged or of another class, or whose environment can't be made.
         """
+        refuse_words(cls.load, others)
         where = f"agent {path}"
         said, arrays = _read(path_of(path), FilePlace(where))
         config = AgentConfig.from_dict(said["config"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Self, Unpack
+from typing import Never, Self, Unpack
 
 import gymnasium as gym
 
@@ -34,6 +34,7 @@ from neurorl.learning.loops.base import Loop
 from neurorl.learning.loops.choose import share
 from neurorl.learning.memory import Memory
 from neurorl.models.agent.config import AgentConfig
+from neurorl.models.agent.hints import refuse_words
 from neurorl.models.agent.options import AgentOptions
 from neurorl.models.defaults.presets import make_config
 from neurorl.numerics.arrays import Array, FloatArray
@@ -269,6 +270,7 @@ class SpikingActorCritic(LearningAgent):
         noise: str | None = None,
         learning: str | None = None,
         trust_env: bool = False,
+        **others: Never,
     ) -> Self:
         """Return the agent of a file written by `save`, or of a run directory.
 
@@ -285,6 +287,7 @@ class SpikingActorCritic(LearningAgent):
         Raises RunError for a file that is missing, damaged or of another class, or whose
         environment can't be made.
         """
+        refuse_words(cls.load, others)
         check_names(backend=backend, arithmetic=arithmetic, noise=noise, learning=learning)
         if isinstance(env, gym.vector.VectorEnv):
             described, arrays, one, env_id = read_saved(path, one_of(env), trust_env)

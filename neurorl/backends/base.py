@@ -361,6 +361,11 @@ class Backend(Ownable):
         kept = {name: vars(self)[name] for name in ("described", "recordings", "_offsets")}
         vars(self).update(vars(made) | kept)
 
+    def __reduce_ex__(self, protocol: object) -> str:
+        """Refuse to be copied or pickled: a backend holds what runs."""
+        remedy = "load another one, and restore(backend.state())"
+        raise UnsupportedError(f"backend {self.name}", "can't be copied or pickled", remedy=remedy)
+
     def state(self, replica: int = 0) -> State:
         """Return all that `restore` needs, as arrays: variables, spikes in flight, weights.
 

@@ -31,7 +31,7 @@ from neurorl.rules import find_rule
 from neurorl.runs.config import Options, RunConfig
 from neurorl.runs.settings import apart, flat_fields, read_fields
 from neurorl.runs.training import read_seeds
-from neurorl.storage.plain import Named
+from neurorl.storage.plain import Named, check_count
 
 _COUNTED = ("environments", "eval_every", "eval_episodes")
 _TEXTS = ("env", "backend", "arithmetic", "noise", "model", "rule", "learning", "approach")
@@ -134,11 +134,8 @@ def _check_names(settings: Named, where: str) -> None:
         check_name(where, name, _ALL)
         if name in _TABLES and not isinstance(value, Mapping):
             raise ArgumentError(f"{where}, {name}", "is no table", got=value)
-        is_number = isinstance(value, int) and not isinstance(value, bool)
-        least = 0 if name == "evaluate" else 1
-        if name in _NUMBERS and not (is_number and value >= least):
-            limit = f"a whole number of at least {least}"
-            raise ArgumentError(f"{where}, {name}", "is out of range", got=value, limit=limit)
+        if name in _NUMBERS:
+            check_count(f"{where}, {name}", value, 0 if name == "evaluate" else 1)
         if name in AXES:
             kind, what = (str, "text") if name in _TEXTS else (int, "whole number")
             for each in value if isinstance(value, list) else [value]:

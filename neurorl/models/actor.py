@@ -192,9 +192,7 @@ def history_taps(lags: int, history: Sequence[float], bound: float) -> tuple[flo
 
     Raises DescriptionError for another number of taps than *lags*, or one beyond +-bound.
     """
-    if isinstance(lags, bool) or not isinstance(lags, int) or lags < 0:
-        raise DescriptionError("history_lags", "must be a whole number", got=lags, limit=">= 0")
-    check_limit("history_lags", "taps", lags, MAX_TAPS)
+    positive("history_lags", lags, 0, MAX_TAPS)
     if len(history) not in (0, lags):
         what = "must be one tap for each of history_lags"
         raise DescriptionError("history", what, got=len(history), limit=lags)

@@ -16,9 +16,8 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.errors import ArgumentError
 from neurorl.numerics.arrays import FloatArray, IntArray
-from neurorl.storage.plain import plain
+from neurorl.storage.plain import check_count
 
 U32 = npt.NDArray[np.uint32]
 U64 = npt.NDArray[np.uint64]
@@ -33,19 +32,7 @@ _CHUNK = 256
 
 def read_seed(seed: object, where: str = "seed") -> int:
     """Return *seed* as an int. Raises ArgumentError unless it is a whole number of 63 bits."""
-    seed = plain(where, seed)
-    whole = isinstance(seed, int) and not isinstance(seed, bool)
-    if not whole or not 0 <= seed < 2**63:  # type: ignore[operator]
-        remedy = "such as seed=0"
-        raise ArgumentError(
-            where, "must be a whole number", got=_short(seed), limit="0 to 2**63-1", remedy=remedy
-        )
-    return int(seed)  # type: ignore[call-overload, no-any-return]
-
-
-def _short(value: object) -> str:
-    big = isinstance(value, int) and value.bit_length() > 256  # str() may refuse so many digits
-    return "a number of more than 63 bits" if big else repr(value)[:60]
+    return check_count(where, seed, 0, 2**63 - 1)
 
 
 class Stream(enum.IntEnum):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, Unpack
+from typing import TYPE_CHECKING, Never, Self, Unpack
 
 from neurorl.agents.algorithms import REPARAMETERIZATION
 from neurorl.agents.arguments import check_kind, check_options, own_env
@@ -13,6 +13,7 @@ from neurorl.agents.group import GroupPlan
 from neurorl.backends.spec import BackendSpec
 from neurorl.errors import RunError, check_name
 from neurorl.models.agent.config import AgentConfig
+from neurorl.models.agent.hints import refuse_words
 from neurorl.models.agent.options import AgentOptions
 from neurorl.models.defaults.presets import make_config
 from neurorl.numerics.random import read_seed
@@ -87,6 +88,7 @@ class ReparameterizedActorCritic(LearningAgent):
         env: str | Environment | Maker | None = None,
         trust_env: bool = False,
         device: str = "cpu",
+        **others: Never,
     ) -> Self:
         """Return the agent of a file written by `save`, or of a run directory.
 
@@ -94,6 +96,7 @@ class ReparameterizedActorCritic(LearningAgent):
         Raises RunError for a file that is missing, damaged or of something else, or whose
         environment can't be made.
         """
+        refuse_words(cls.load, others)
         described, arrays, made, env_id = read_saved(path, env, trust_env)
         if not isinstance(described.gradient, GradientConfig):
             remedy = "SpikingActorCritic.load"

@@ -177,12 +177,15 @@ def read_actions(env: object, name: str = "") -> Actions:
 
 
 def _numbers(space: gym.spaces.Box, where: str) -> Numbers:
-    if not space.is_bounded() or np.dtype(space.dtype).kind != "f":
+    low, high = space.low.astype(np.float64), space.high.astype(np.float64)
+    with np.errstate(over="ignore"):
+        is_bounded = bool(np.isfinite(high - low).all())
+    if not is_bounded or np.dtype(space.dtype).kind != "f":
         remedy = "gymnasium.wrappers.RescaleAction, or an ActionWrapper with bounds"
-        what = "its numbers are whole" if space.is_bounded() else "its numbers have no bounds"
+        what = "its numbers are whole" if is_bounded else "its numbers have no bounds"
         limit = "a Box of floats with bounds"
         raise UnsupportedError(where, f"actions: {what}", got=space, limit=limit, remedy=remedy)
-    return Numbers(space.dtype, space.low.astype(np.float64), space.high.astype(np.float64))
+    return Numbers(space.dtype, low, high)
 
 
 def allowed_actions(

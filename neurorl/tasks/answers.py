@@ -6,6 +6,7 @@ that means the same in another type (a list, a tensor, an array with dimensions 
 
 from __future__ import annotations
 
+import math
 import numbers
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -300,7 +301,10 @@ class Answers:
             if reward.size == 1 and reward.dtype.kind in "biuf":
                 return float(reward.item())
         elif isinstance(reward, numbers.Real):
-            return float(reward)
+            try:
+                return float(reward)
+            except OverflowError:  # of hundreds of digits
+                return math.inf
         raise self._wrong("step", "the reward is no number", _shown(reward), "a float")
 
     def _flag(self, name: str, flag: object) -> bool:

@@ -198,9 +198,10 @@ def test_what_does_not_go_together() -> None:
     with pytest.raises(UnsupportedError, match="its actions are discrete"):
         SpikingActorCritic("CartPole-v1", policy="gaussian", **SMALL)
     task = Task("numbers")
-    task.action_space = Box(-np.inf, 1.0, (2,))
-    with pytest.raises(UnsupportedError, match=r"no bounds.*RescaleAction"):
-        SpikingActorCritic(task, **SMALL)
+    for low, high in ((-np.inf, 1.0), (-1e308, 1e308)):  # of infinite width, both
+        task.action_space = Box(low, high, (2,), np.float64)
+        with pytest.raises(UnsupportedError, match=r"no bounds.*RescaleAction"):
+            SpikingActorCritic(task, **SMALL)
     task.action_space = gym.spaces.Tuple([Discrete(2)])
     with pytest.raises(UnsupportedError, match="Discrete, MultiDiscrete, MultiBinary or Box"):
         SpikingActorCritic(task, **SMALL)

@@ -267,7 +267,7 @@ def test_other_gymnasium_tasks_run() -> None:
             r"'hidden', neuron 0 with \d+ axons into it \(limit 3 of a core",
         ),
         (lambda: small(seed=-1), ArgumentError, "seed"),
-        (lambda: small().learn(total_episodes=2.5), ArgumentError, "not a whole number"),  # type: ignore[arg-type]
+        (lambda: small().learn(total_episodes=2.5), ArgumentError, "must be a whole number"),  # type: ignore[arg-type]
         (lambda: SpikingActorCritic.load("nowhere.npz"), RunError, "can't be read"),
     ],
 )

@@ -412,9 +412,9 @@ def test_an_episode_that_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ({}, "takes a number of episodes or of environment steps"),
         ({"total_episodes": 3, "total_steps": 3}, "got both"),
-        ({"total_steps": 2.0}, "not a whole number"),
-        ({"total_steps": True}, "not a whole number"),
-        ({"total_steps": -1}, "out of range"),
+        ({"total_steps": 2.0}, "must be a whole number"),
+        ({"total_steps": True}, "must be a whole number"),
+        ({"total_steps": -1}, "must be a whole number"),
     ],
 )
 def test_bad_budgets(budget: dict[str, Any], words: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from neurorl import SpikingActorCritic, evaluate
+from neurorl import LinearActorCritic, SpikingActorCritic, evaluate
 from neurorl.cli import main
 from neurorl.errors import ArgumentError, UnknownNameError
 from neurorl.models.agent.hints import HINTS
@@ -37,6 +37,8 @@ def test_each_word_is_answered_where_it_is_written(word: str, agent: SpikingActo
         "learn": lambda: agent.learn(total_episodes=1, **said),
         "predict": lambda: agent.predict([0.0] * 4, **said),
         "evaluate": lambda: evaluate(agent, 1, **said),
+        "load": lambda: SpikingActorCritic.load("agent.npz", **said),
+        "load linear": lambda: LinearActorCritic.load("agent.npz", **said),
     }
     calls.pop(TAKEN.get(word, ""), None)
     for call in calls.values():

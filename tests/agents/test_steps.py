@@ -228,7 +228,7 @@ def test_bad_budgets(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
         assert main([*command, *bad]) == 2
         assert capsys.readouterr().err.count("\n") == 1
     assert not (tmp_path / "run").exists()
-    with pytest.raises(ArgumentError, match="not a whole number"):
+    with pytest.raises(ArgumentError, match="must be a whole number"):
         train("CartPole-v1", tmp_path / "run", steps=1.5)  # type: ignore[arg-type]
     runs: list[tuple[int | None, Path]] = [(s, tmp_path / f"seed{s}") for s in (0, 1)]
     train("CartPole-v1", runs[0][1], seed=0, steps=5, overrides=SMALL)

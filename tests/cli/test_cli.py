@@ -225,7 +225,7 @@ BAD: list[tuple[list[str], str]] = [
     (["train", "CartPole-v1", "--backend", "loihi", "--arithmetic", "float"], "arithmetic 'float'"),
     (["train", "CartPole-v1", "--target", "emulator"], "backend reference: has no such option"),
     (["train", "CartPole-v1", "--backend", "loihi", "--target", "chip"], "auto, emulator, loihi"),
-    (["train", "CartPole-v1", "--episodes", "0"], "episodes out of range"),
+    (["train", "CartPole-v1", "--episodes", "0"], "episodes: must be a whole number"),
     (["train", "CartPole-v1", "--seed", "-1"], "seed"),
     (["train", "CartPole-v1", "--resume", "--out", "nothing"], "no such run directory"),
     (["evaluate", "nothing"], "can't be read"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import gc
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 
 from neurorl import Learning, Network, Plasticity, Population, Projection, Recording, Source, load
 from neurorl.backends.base import Backend
-from neurorl.errors import ArgumentError, BackendError, UnknownNameError
+from neurorl.errors import ArgumentError, BackendError, UnknownNameError, UnsupportedError
 from neurorl.learning import in_c
 from neurorl.models import CubaLIF, FixedProbability
 from neurorl.rules import Rule
@@ -255,3 +257,13 @@ def test_recordings_and_membranes_step_for_the_owner() -> None:
         learning.reinforce(0.0)
         assert written
         assert (backend.weights("blocks") == 0.125).all()
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_no_copy_shares_what_a_backend_runs(copied: Callable[[object], object]) -> None:
+    with load("reference", network(), seed=1) as backend:
+        for held in (backend, [Learning(backend)]):
+            if copied is copy.copy and held is not backend:
+                continue
+            with pytest.raises(UnsupportedError, match="backend reference: can't be copied"):
+                copied(held)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 import neurorl
 from neurorl import Recorder, Recording, SpikingActorCritic, load, plot
@@ -38,6 +40,12 @@ def test_traces_and_weights_have_a_line_each(recording: Recording) -> None:
     (line,) = plot.traces(recording, neurons=[3]).axes[0].lines
     assert np.array_equal(line.get_ydata(), recording["middle.voltage"][:, 3])
     assert len(plot.weights(recording).axes[0].lines) == 36 + 1
+
+
+@pytest.mark.parametrize("draw", [plot.raster, plot.traces, plot.weights])
+def test_before_the_first_step_figures_are_empty(draw: Callable[[Recording], Figure]) -> None:
+    with load("reference", NETWORK) as backend, Recording(backend, NAMES) as made:
+        assert not any(line.get_xdata().size for axes in draw(made).axes for line in axes.lines)
 
 
 def test_what_cannot_be_drawn(recording: Recording) -> None:

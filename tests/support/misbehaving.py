@@ -249,6 +249,7 @@ CASES: dict[str, Case] = {
     "reward inf": Case(reward=always(float("inf"))),
     "reward minus inf later": Case(reward=always(-np.inf), later=8),
     "reward numpy's nan": Case(reward=always(np.float32("nan"))),
+    "reward of hundreds of digits": Case(reward=always(10**400)),
     "reward of infinite sum": Case(reward=always(1.7e308)),
     # Ends.
     "end numpy's bool": fine(terminated=np.bool_, truncated=np.bool_),
