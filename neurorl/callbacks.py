@@ -22,7 +22,7 @@ from neurorl.agents.episodes import Episode
 from neurorl.errors import ArgumentError, RunError, UnsupportedError, quoted
 from neurorl.runs.evaluation import Evaluation, evaluate
 from neurorl.storage.files import as_csv, as_json, make_folder, unwritable, write_bytes
-from neurorl.storage.plain import check_count
+from neurorl.storage.plain import check_count, plain
 from neurorl.tasks.kinds import Environment, Maker
 from neurorl.tasks.specification import copy_env
 
@@ -45,10 +45,9 @@ Log = Callable[[Mapping[str, float], int], Any]
 
 def _mean(where: str, value: object) -> float:
     """Return *value* as a mean return, which may be infinite. Raises ArgumentError."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+    value = plain(where, value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or np.isnan(value):
         raise ArgumentError(where, "is no number", got=quoted(value))
-    if np.isnan(value):
-        raise ArgumentError(where, "is no number", got=value)
     return float(value)
 
 

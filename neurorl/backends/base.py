@@ -16,7 +16,6 @@ from neurorl.backends.checks import (
     check_errors,
     check_finite,
     check_inputs,
-    check_replica,
     check_state,
     learned_populations,
 )
@@ -128,7 +127,7 @@ class Backend(Ownable):
     def time(self, replica: int = 0) -> int:
         """Return `t` of a replica; `restore` sets it."""
         self.check_open()
-        return self.simulator.time(check_replica(replica, self.n_replicas))
+        return self.simulator.time(check_count("replica", replica, 0, self.n_replicas - 1))
 
     def step(
         self, inputs: Mapping[str, npt.ArrayLike | Poisson], n_steps: int
@@ -242,9 +241,8 @@ class Backend(Ownable):
         replicas: which replicas; None for all.
         """
         self.check_free("backend.reset", "learning.reset")
-        every = range(self.n_replicas)
-        chosen = every if replicas is None else np.atleast_1d(replicas)
-        self.simulator.reset([check_replica(k, len(every)) for k in chosen])
+        chosen = range(self.n_replicas) if replicas is None else np.atleast_1d(replicas)
+        self.simulator.reset([check_count("replica", k, 0, self.n_replicas - 1) for k in chosen])
 
     def set_offset(self, population: str, offset: FloatArray) -> None:
         """Add *offset* to the biases of a population's neurons, until the next call.
@@ -376,7 +374,7 @@ class Backend(Ownable):
         state moves between them.
         """
         self.check_open()
-        k = check_replica(replica, self.n_replicas)
+        k = check_count("replica", replica, 0, self.n_replicas - 1)
         # Zeros have a sign in some memories; in none do they mean anything by it.
         shown = self.network.projections
         weights = {f"{p.name}.weights": self._weights.one(p.name, k) + 0.0 for p in shown}
@@ -398,7 +396,7 @@ class Backend(Ownable):
         """Silence a replica as `reset` does, and let its next step be *t*, which keys its draws."""
         self.check_free("backend.begin_at", "learning.reset")
         self.check_can("restore")
-        k = check_replica(replica, self.n_replicas)
+        k = check_count("replica", replica, 0, self.n_replicas - 1)
         self.simulator.reset([k])
         self.simulator.restore({**self.simulator.state(k), "t": np.array(t, dtype=np.int64)}, k)
         for recording in self.recordings:

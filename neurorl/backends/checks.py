@@ -23,7 +23,6 @@ from neurorl.network.limits import refuse_units
 from neurorl.network.serialization import LARGEST
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import read_seed
-from neurorl.storage.plain import check_count
 
 Inputs = dict[str, Array]
 """Map each source to its raster (spikes), activations (currents) or values.
@@ -46,11 +45,6 @@ def check_seeds(seed: int | Sequence[int]) -> tuple[int, ...]:
     if not seeds:
         raise ArgumentError("seed", "a sequence of seeds is empty", limit="1 or more")
     return tuple(read_seed(one) for one in seeds)
-
-
-def check_replica(replica: int, n_replicas: int) -> int:
-    """Return *replica*; raise ArgumentError if there is no replica of this number."""
-    return check_count("replica", replica, 0, n_replicas - 1)
 
 
 def check_arithmetic(arithmetic: str | None, capabilities: Capabilities) -> str:

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.backends.base import Backend, State
-from neurorl.backends.checks import check_replica
 from neurorl.errors import ArgumentError, NeurorlError, quoted
 from neurorl.learning.levels import Levels
 from neurorl.network.connectors import Connector, Synapses
@@ -20,6 +19,7 @@ from neurorl.network.rewiring import Growth, Rewiring, rewired, wires_of
 from neurorl.network.serialization import number
 from neurorl.network.synapse_list import SynapseList
 from neurorl.numerics.arrays import Array, FloatArray, IntArray
+from neurorl.storage.plain import check_count
 
 _BACKEND, _SYNAPSES = "backend.", "synapses."
 _MOST = 2**31
@@ -62,7 +62,7 @@ class LearnsOnBackend(abc.ABC):
         """
         self._check_open("set_weights")
         new, arithmetic = self._weights_of(name).copy(), self.backend.arithmetic
-        which = slice(None) if replica is None else check_replica(replica, self._n)
+        which = slice(None) if replica is None else check_count("replica", replica, 0, self._n - 1)
         axes = self.backend.simulated.axes if replica is None else ()
         new[which] = arithmetic.check(name, weights, axes).reshape(new[which].shape)
         self._write(name, arithmetic.masked(name, self._bounded(name, new)))
@@ -167,7 +167,7 @@ class LearnsOnBackend(abc.ABC):
         The backend's state is among them, and the synapses of a list that was changed.
         """
         self._prepare("state")
-        k = check_replica(replica, self._n)
+        k = check_count("replica", replica, 0, self._n - 1)
         state = {f"{_BACKEND}{x}": np.asarray(a) for x, a in self.backend.state(k).items()}
         state |= {name: array.copy() for name, array in self._held(k)}
         changed = {name: wires_of(self.backend.network, name) for name in self._differing({})}
@@ -181,7 +181,7 @@ class LearnsOnBackend(abc.ABC):
         Raises RunError or ArgumentError if it doesn't fit; nothing has changed then.
         """
         self._prepare("restore")
-        k = check_replica(replica, self._n)
+        k = check_count("replica", replica, 0, self._n - 1)
         arrays = {name: np.asarray(value) for name, value in state.items()}
         differ = self._differing(arrays)
         if differ and self._n > 1:
@@ -291,7 +291,7 @@ class LearnsOnBackend(abc.ABC):
         """Return the weights of all, or of a replica in the shape that it has alone."""
         if replica is None:
             return self.weights(name)
-        alone: FloatArray = self._weights_of(name)[check_replica(replica, self._n)]
+        alone: FloatArray = self._weights_of(name)[check_count("replica", replica, 0, self._n - 1)]
         return alone
 
     def _shown(self, held: FloatArray) -> FloatArray:

@@ -152,7 +152,6 @@ def enact(
     history = History(spec, arithmetic, seed, t)
     counts = ("release",) if arithmetic.counts_spikes else ()
     variables = {p.name: (*p.variables(network.dt), *counts) for p in network.populations}
-    offsets: dict[str, FloatArray] = {}
     with spec.load(network, seed=seed) as backend:
         for p in network.projections:
             drawn = arithmetic.masked(p.name, initial_weights(network, p.name, seed))
@@ -172,14 +171,13 @@ def enact(
                 backend.reset()
             for name, offset in window.offsets.items():
                 backend.set_offset(name, offset)
-            offsets |= window.offsets
             rasters = backend.step(window.inputs, window.n_steps)
             state = backend.state()
             after = {
                 n: {v: np.array(state[f"{n}.{v}"]).reshape(network.node(n).size) for v in names}
                 for n, names in variables.items()
             }
-            done = window.inputs, window.n_steps, window.fresh, len(history.order), {**offsets}
+            done = window.inputs, window.n_steps, window.fresh, len(history.order), window.offsets
             history.calls.append(Call(*done, rasters, after))
             if advance is not None:
                 advance(window.n_steps)

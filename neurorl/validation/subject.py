@@ -37,8 +37,8 @@ PROBABILITIES = (0.05, 0.15, 0.3, 0.6)
 class InputWindow(NamedTuple):
     """Hold the inputs of *n_steps* steps; *fresh* windows start from silence.
 
-    writes: projections and weights to write to them before it. offsets: of biases in it and after
-    it, by population, see `Backend.set_offset`.
+    writes: projections and weights to write to them before it. offsets: of biases, by population,
+    see `Backend.set_offset`; all windows of a subject have those of the same populations, or none.
     """
 
     inputs: Inputs
