@@ -73,7 +73,7 @@ def hidden(
     plays of the agent, which show where it gets to.
     """
     steps = _Steps.of(at_random)
-    found = Hidden(tuple(unseen(space, "observation")))
+    found = Hidden(_unread(space, at_random))
     if steps is not None:
         found = _of_time(found, space, config, at_random, steps)
     if config.trunk.is_shared or config.description is not None or tuple(at_random.seen) != ((),):
@@ -93,6 +93,17 @@ def hidden(
     outside = (share, place) if _matters(steps, place) else (0.0, 0)
     left_out = found.left_out + names
     return dataclasses.replace(found, left_out=left_out, unlike=alike, outside=outside)
+
+
+def _unread(space: Space, play: FirstPlay) -> tuple[str, ...]:
+    """Name the parts that there are no cells for, and that showed more than one value."""
+    still = {
+        "".join(["observation", *(f"[{key!r}]" for key in place)])
+        for place, words in play.words.items()
+        if len(words) == 1
+    }
+    names = unseen(space, "observation")
+    return tuple(name for name in names if name.rpartition(" (")[0] not in still)
 
 
 def _lengths(play: FirstPlay, rows: FloatArray) -> list[int]:

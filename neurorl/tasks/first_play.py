@@ -66,6 +66,7 @@ class FirstPlay:
     the last episode may be cut off. actions: one for each step, in the environment's form.
     seen: the observations of each numeric part of the space, by the keys that lead to it (its
     place); ``()`` for a space without parts. Not every step of large observations is kept.
+    words: what parts that aren't numbers showed, by their places.
     is_over: whether the last episode has ended. n_terminated: episodes that no time limit ended.
     """
 
@@ -73,6 +74,7 @@ class FirstPlay:
     rewards: list[list[float]] = field(default_factory=list)
     actions: list[Shown] = field(default_factory=list)
     seen: dict[Place, list[Observations]] = field(default_factory=dict)
+    words: dict[Place, set[str]] = field(default_factory=dict)
     is_over: bool = True
     n_terminated: int = 0
 
@@ -309,6 +311,8 @@ def _play(env: Environment, play: FirstPlay, seed: int, act: Act, clock: _Clock)
     answers, leaves = Answers(env), dict(_of_numbers(env.observation_space, ()))
     stride = max(1, -(-clock.steps * sum(leaves.values()) // _LARGEST))
     play.seen = {place: [] for place in leaves}
+    others = set(_leaves(env.observation_space, ())) - leaves.keys()
+    play.words = {place: set() for place in others}
 
     def kept() -> tuple[Shown, ...]:
         return (observation,) if play.steps % stride == 0 else ()
@@ -323,6 +327,8 @@ def _play(env: Environment, play: FirstPlay, seed: int, act: Act, clock: _Clock)
         action = act(episode, begins, observation, mask)
         observation, reward, terminated, truncated, info = answers.step(action)
         play.take(action, reward, terminated or truncated, *kept())
+        for place, words in play.words.items():
+            words.add(repr(_at(observation, place)))
         play.n_terminated += terminated
 
 
@@ -343,6 +349,15 @@ def _of_numbers(space: Space, place: Place) -> Iterator[tuple[Place, int]]:
         yield from _of_numbers(part, (*place, key))
     if isinstance(space, OF_NUMBERS) and space.shape is not None:
         yield place, 8 * int(np.prod(space.shape))
+
+
+def _leaves(space: Space, place: Place) -> Iterator[Place]:
+    """Yield the place of each part that has none itself."""
+    parts = parts_of(space)
+    for key, part in parts.items():
+        yield from _leaves(part, (*place, key))
+    if not parts:
+        yield place
 
 
 def _at(observation: Shown, place: Place) -> Shown:

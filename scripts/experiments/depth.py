@@ -254,7 +254,7 @@ def lines_of_long(rows: Sequence[Row]) -> list[str]:
     longer = [r for r in rows if r.learner == PRESET and r.steps > TASKS[r.task].steps]
     millions = range(1, max((row.steps for row in longer), default=0) // 1_000_000 + 1)
     table = table_head(("task", "seed", *(f"{n}M" for n in millions), "greedy", "CPU", PUBLISHED))
-    for row in sorted(longer, key=lambda row: (row.seed, [*TASKS].index(row.task))):
+    for row in sorted(longer, key=lambda row: ([*TASKS].index(row.task), row.seed)):
         at = [_POINTS * n * 1_000_000 // row.steps - 1 for n in millions]
         returns = (f"{row.curve[m]:.1f}" if m < _POINTS else "" for m in at)
         ends = f"{row.greedy:.1f}", f"{row.cpu_s:.0f} s", OF_LONG.get(row.task, "")

@@ -170,6 +170,13 @@ class Said(Random):
         return {"noise": self.now[1:], "word": "ab"[int(self.now[0] > 0.5)]}
 
 
+class Mission(Said):
+    """Say the same in words at all times."""
+
+    def shown(self) -> dict[str, Any]:
+        return {"noise": self.now[:1], "word": "a"}
+
+
 def positions() -> gym.Env[Any, Any]:
     """Return CartPole without its velocities."""
     low, high = np.array([-4.8, -0.42]), np.array([4.8, 0.42])
@@ -212,6 +219,7 @@ FAULTS: list[tuple[Callable[[], gym.Env[Any, Any]], dict[str, Any], int, str, st
     (Wide, {"cells": FAR}, 60, "range", "observation[0]"),
     (Large, {"cells": NEAR}, 60, "range", "observation[0] lie beyond"),
     (Said, {}, 60, "unseen", "observation['word']"),
+    (Mission, {"alpha_output": 1e-6}, 60, "short", "--episodes"),
     (Random, {"cells": BLIND}, 60, "unseen", "observation[0]"),
     (Random, {"alpha_output": 0.0}, 60, "unmoved", "alpha_output (now 0)"),
     (Random, {"alpha_output": 0.0, **TILES_ALONE}, 60, "unmoved", "alpha_output (now 0)"),

@@ -509,6 +509,26 @@ def test_answers_of_one_step_and_actions_that_are_numbers_have_tiles_alone() -> 
     assert not make_config(gym.make("Pendulum-v1")).trunk.is_shared
 
 
+class Costs(Draws):
+    """Cost as much in each step."""
+
+    def step(self, action: int) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        observation, _, *rest = super().step(action)
+        return observation, -1.0, *rest
+
+
+@pytest.mark.parametrize("kind", [Draws, Costs])
+@pytest.mark.parametrize(("limit", "longest"), [(100, 0.85), (1000, 0.97)])
+def test_vectors_have_the_eligibilities_of_tiles(
+    kind: type[Draws], limit: int, longest: float
+) -> None:
+    config = make_config(gym.wrappers.TimeLimit(kind(Box(-1.0, 1.0, (20,))), limit))
+    lambda_ = 0.85 if kind is Costs else longest
+    assert config.modulator.limit == (2.0 if kind is Costs else 1.0)
+    assert config.critic == Layers(alpha=3e-4, lambda_=lambda_)
+    assert config.lambda_actor == lambda_
+
+
 @pytest.mark.parametrize(("limit", "soon_fails"), [(1, False), (8, False), (1000, True)])
 def test_hidden_layers_keep_up_by_numbers_what_random_play_soon_fails_to(
     limit: int, soon_fails: bool

@@ -132,9 +132,11 @@ _HASHED: Mapping[str, Named] = {
 }
 """Let eligibilities last longer for observations that come back: one observation may belong to
 several states, such as a view in a maze, so the critic can't predict what comes next."""
+LAMBDA_OF_TILES = 0.85
+"""Let eligibilities of tiles last so long where no discount looks further ahead."""
 _TILED: Mapping[str, Named] = {
     **TABLES,
-    "lif": {**_HASHED["lif"], "alpha_output": 0.6, "lambda_actor": 0.85},
+    "lif": {**_HASHED["lif"], "alpha_output": 0.6, "lambda_actor": LAMBDA_OF_TILES},
 }
 _MOST_GRIDS = 24
 """Let rates fall as 1 over the number of sets of tilings, from so many sets on."""
