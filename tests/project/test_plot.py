@@ -45,7 +45,7 @@ def test_traces_and_weights_have_a_line_each(recording: Recording) -> None:
 @pytest.mark.parametrize("draw", [plot.raster, plot.traces, plot.weights])
 def test_before_the_first_step_figures_are_empty(draw: Callable[[Recording], Figure]) -> None:
     with load("reference", NETWORK) as backend, Recording(backend, NAMES) as made:
-        assert not any(line.get_xdata().size for axes in draw(made).axes for line in axes.lines)
+        assert not any(np.size(line.get_xdata()) for axes in draw(made).axes for line in axes.lines)
 
 
 def test_what_cannot_be_drawn(recording: Recording) -> None:
