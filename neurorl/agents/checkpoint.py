@@ -104,7 +104,8 @@ def _checked(place: FilePlace, description: object) -> PlainData:
     algorithm = ALGORITHMS.get(described["approach"])
     if algorithm is None:
         got = repr(described["approach"])[:60]
-        raise place.wrong("learned by an unknown approach", got)
+        what, limit = "learned by an approach that this class lacks", " or ".join(ALGORITHMS)
+        raise place.wrong(what, got, limit)
     if algorithm.config is not None and not described.get("gradient"):
         raise place.wrong("is not an agent's", "no 'gradient'")
     if not 0 <= described["seed"] < 2**63:

@@ -19,8 +19,8 @@ _LONGEST_PATH = 4095
 
 def path(text: str) -> Path:
     """Return the path. Raises ArgumentTypeError for one that no file system takes."""
-    if "\0" in text:
-        raise argparse.ArgumentTypeError("a path has no NUL")
+    if not text or "\0" in text:
+        raise argparse.ArgumentTypeError("a path has characters, and no NUL")
     name = os.fsencode(text)
     if len(name) > _LONGEST_PATH or max(map(len, name.split(b"/"))) > _LONGEST_NAME:
         raise argparse.ArgumentTypeError(f"a path of {len(name)} bytes is too long")

@@ -83,7 +83,7 @@ def test_a_run_of_an_algorithm_that_is_not_registered(tmp_path: Path) -> None:
     del ALGORITHMS["mine"]
     with pytest.raises(UnknownNameError, match="'mine'"):
         train(GRID, tmp_path / "run", episodes=2, resume=True)
-    with pytest.raises(RunError, match=r"unknown approach.*'mine'"):
+    with pytest.raises(RunError, match=r"class lacks.*'mine'.*local or"):
         SpikingActorCritic.load(tmp_path / "run")
 
 

@@ -251,10 +251,12 @@ def test_bad_input_is_one_line_and_status_2(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_bad_usage_is_status_2() -> None:
-    done = run("train")
+@pytest.mark.parametrize("words", [["train"], ["train", "CartPole-v1", "--out", ""], ["show", ""]])
+def test_bad_usage_is_status_2(words: list[str]) -> None:
+    done = run(*words)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
+    assert "exists" not in done.stderr
 
 
 def test_a_run_is_not_overwritten(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from neurorl.backends.brian2.language import AT, Translation, own_name
-from neurorl.backends.brian2.vendor import UnsupportedEquationsException, brian2
+from neurorl.backends.brian2.vendor import BrianObject, UnsupportedEquationsException, brian2
 from neurorl.errors import UnsupportedError, quoted
 from neurorl.expressions.expression import Expression
 from neurorl.expressions.scan import TextPlace
@@ -43,15 +43,20 @@ def refusal(
 
 
 def objects_of(network: Part) -> dict[str, list[Part]]:
-    """Return the objects of a `brian2.Network`, or of a list, by kind, then by name.
+    """Return the objects of a `brian2.Network`, or of a list, or one, by kind, then by name.
 
-    Raises UnsupportedError for a kind of object that has no counterpart.
+    Raises UnsupportedError for what is no object, or of a kind that has no counterpart.
     """
     is_whole = isinstance(network, brian2.Network)
     if is_whole and float(network.t_) != 0:
         remedy = "read it before, or after network.restore()"
         raise refusal(None, "t", "it has run already", network.t, remedy)
-    found = [*network.objects] if is_whole else [*network]
+    given = network.objects if is_whole else network
+    is_one = isinstance(given, BrianObject) or not isinstance(given, Iterable)
+    found = [given] if is_one else [*given]
+    for part in found:
+        if not isinstance(part, BrianObject):
+            raise refusal(None, "", "takes Brian2's objects", part, "take brian2.collect()")
     inside = {id(inner) for part in found for inner in part.contained_objects}
     kinds: dict[str, list[Part]] = {kind: [] for kind in _KNOWN}
     for part in sorted(found, key=lambda part: str(part.name)):

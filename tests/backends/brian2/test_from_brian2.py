@@ -368,6 +368,7 @@ REFUSED: Mapping[str, tuple[Callable[[], Objects], str]] = {
     "clocks": (two_clocks, "clocks of several dt (got [0.0001, 0.0002]); one dt"),
     "noise at the reset": (noisy, "xi: noise beside spikes that arrive at what is reset"),
     "nothing": (list, "no objects"),
+    "a number": (lambda: [group(), 3], "takes Brian2's objects (got 3); take brian2.collect()"),
     "events": (lambda: [group(events={"up": "v > 2"})], "events other than spikes (got ['up'])"),
     "refractory": (lambda: [group(refractory="v > 0.5")], "refractory: a condition or formula"),
     "method": (lambda: [group(method="rk2")], "method: isn't held (got 'rk2'); one of exact"),
@@ -412,6 +413,13 @@ def test_what_is_not_held_is_refused_by_name(case: str, quiet: None) -> None:
     assert words in str(caught.value)
     assert str(caught.value).startswith("from_brian2")
     assert "\n" not in str(caught.value)
+
+
+def test_one_object_is_a_network(quiet: None) -> None:
+    one = group()
+    assert from_brian2(one).network == from_brian2([one]).network
+    with pytest.raises(UnsupportedError, match=r"takes Brian2's objects .got 3"):
+        from_brian2(3)
 
 
 def test_a_network_that_has_run_is_refused(quiet: None) -> None:
