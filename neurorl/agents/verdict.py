@@ -81,6 +81,7 @@ def verdict_of(
             look,
             monitor.has_moved(),
             monitor.rate,
+            greedy.only_action if greedy is not None else "",
         )
         for measure, (returns, gamma) in columns.items()
     ]

@@ -134,6 +134,8 @@ def _learned(facts: Facts) -> Sign | None:
     rises = rise > 3.0 * error and rise > 0.1 * facts.gained
     remarks = ["it still improves, so more episodes may give more"] if rises else []
     remarks += [f"greedy play does worse: {_BY_DRAWS}"] if worse_greedily(facts) else []
+    if facts.only_action:
+        remarks.append(f"greedy play takes action {facts.only_action} alone, whatever it sees")
     return Sign(f"has learned: {_compared(facts)}", "; ".join(remarks))
 
 

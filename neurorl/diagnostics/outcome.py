@@ -62,7 +62,7 @@ class Facts:
     the run's monitor. random, greedy, drawn: returns of whole episodes with actions that are drawn
     evenly, have the most votes, and are drawn from the policy; empty if none was played. look:
     finds what the agent can't see. has_moved: whether a weight has changed. rate: name and value of
-    the rate of learning.
+    the rate of learning. only_action: the one that greedy play takes, whatever it sees, if any.
     """
 
     config: AgentConfig
@@ -77,6 +77,7 @@ class Facts:
     look: Callable[[], Hidden] = Hidden
     has_moved: bool = True
     rate: str = "alpha_output"
+    only_action: str = ""
 
     @functools.cached_property
     def hidden(self) -> Hidden:

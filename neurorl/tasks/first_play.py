@@ -135,6 +135,13 @@ class FirstPlay:
         return not any(map(any, self.rewards))
 
     @property
+    def only_action(self) -> str:
+        """Return the one action that was taken, whatever was seen; empty if there were several."""
+        rows, taken = self.all_numbers(), set(map(str, self.actions))
+        varies = rows is not None and bool(np.ptp(rows, axis=0).any())
+        return taken.pop() if varies and len(taken) == 1 else ""
+
+    @property
     def soon_fails(self) -> bool:
         """Return whether nearly all episodes ended by themselves, at different steps."""
         n_over = len(self.rewards) - (not self.is_over)

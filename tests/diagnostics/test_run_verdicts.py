@@ -170,6 +170,13 @@ class Said(Random):
         return {"noise": self.now[1:], "word": "ab"[int(self.now[0] > 0.5)]}
 
 
+class Sure(Random):
+    """Pay for one action, whatever is shown."""
+
+    def reward(self, action: int) -> float:
+        return float(action == 1)
+
+
 class Mission(Said):
     """Say the same in words at all times."""
 
@@ -281,6 +288,14 @@ def test_a_run_that_learns_is_said_to_have_learned(
     assert verdict.last is not None
     assert verdict.first is not None
     assert verdict.last > max(verdict.first, verdict.random)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_one_action_is_told_where_something_else_was_seen() -> None:
+    said = [trained(env, {}, 300).verdict() for env in (Sure, Bandit, Random)]
+    assert {verdict.kind for verdict in said} == {"learned"}
+    told = ["takes action 1 alone, whatever it sees" in verdict.words for verdict in said]
+    assert told == [True, False, False]
 
 
 def test_a_verdict_does_not_change_the_agent() -> None:

@@ -20,8 +20,8 @@ BOUNDS = {
     # environments in their form, 275 for flags of train; 1,010 for a verdict of each run, 240 for
     # memories that rewards ask for, and 190 for compiled code in wheels; 1,300 less, of what was
     # said or done twice, and 640 for looks in training, 170 for defaults of boards and costs
-    "installed lines": 73_378,
-    "core lines": 40_910,
+    "installed lines": 73_389,
+    "core lines": 40_921,
     "program and executors": 2_027,
     "core rooms": 18,
     "core floors": 12,
@@ -37,7 +37,7 @@ LARGEST = {
     "backends": 4_749,
     "backends.loihi": 2_853,
     "network": 3_128,
-    "agents": 3_989,
+    "agents": 3_990,
 }
 """Bound the lines of the largest rooms; no other may have more than `OTHERS`."""
 OTHERS = 2_811
