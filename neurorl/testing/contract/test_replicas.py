@@ -262,7 +262,7 @@ def test_bad_replicas_and_shapes(case: Case) -> None:
         calls = [lambda: backend.reset([0, 3]), lambda: backend.state(-1)]
         calls += [lambda: backend.restore({}, 3), lambda: backend.time(3)]
         for call in calls:
-            with pytest.raises(ArgumentError, match=r"no such .*limit 0 to 2"):
+            with pytest.raises(ArgumentError, match=r"replica: .*limit 0 to 2"):
                 call()
         with pytest.raises(ArgumentError, match=r"wrong shape \(got \(6, 12\), limit \(3, 6, 12\)"):
             backend.set_weights("first", np.zeros((6, 12)))
