@@ -66,8 +66,9 @@ class FirstPlay:
     the last episode may be cut off. actions: one for each step, in the environment's form.
     seen: the observations of each numeric part of the space, by the keys that lead to it (its
     place); ``()`` for a space without parts. Not every step of large observations is kept.
-    words: what parts that aren't numbers showed, by their places.
-    is_over: whether the last episode has ended. n_terminated: episodes that no time limit ended.
+    is_over: whether the last episode has ended. Kept by a play that wasn't added up of others:
+    words, what parts that aren't numbers showed, by their places, and n_terminated, how many
+    episodes no time limit ended.
     """
 
     steps: int = 0
@@ -124,7 +125,6 @@ class FirstPlay:
         self.steps += other.steps
         self.rewards += other.rewards
         self.actions += other.actions
-        self.n_terminated += other.n_terminated
         for place, rows in self.seen.items():
             rows += other.seen[place]
         return self

@@ -538,8 +538,8 @@ def test_hidden_layers_keep_up_by_numbers_what_random_play_soon_fails_to(
     config = make_config(gym.wrappers.TimeLimit(Draws(*numbers), limit))
     assert config.trunk.is_shared == soon_fails
     assert isinstance(config.policy, GaussianReadout if soon_fails else Gaussian)
-    named = make_config(Draws(*numbers), "lif", {"policy": Gaussian(0.3)}, can_share=False)
-    assert not named.trunk.is_shared
+    for named in ({"policy": Gaussian(0.3)}, {"policy.sigma": 0.3}, {"trunk": "modules"}):
+        assert not make_config(Draws(*numbers), "lif", named).trunk.is_shared
 
 
 def test_steps_that_cost_alike_are_told_from_games_that_pay_at_their_end() -> None:
