@@ -150,6 +150,19 @@ inline bool by_tiles(const Projection &p, const Post &post)
     return !p.start && !has_few(p) && !post.dense && p.sums_fit && p.n_pre >= TILE;
 }
 
+// Return whether n synapses remember nothing: a window without traces leaves them as they are.
+inline bool has_faded(const Synapses &synapses, int64_t n)
+{
+    if (!synapses.levels || synapses.agent->writes->kernel != SHADOW) return false;
+    uint32_t any = 0;
+    for (int64_t j = 0; j < n; j++) {
+        uint32_t bits;
+        memcpy(&bits, synapses.e_32 + j, sizeof bits);
+        any |= bits;
+    }
+    return any == 0;
+}
+
 // Learn in a tile of presynaptic neurons.
 inline void learn_tile(
     const Projection &p, const Post &post, const Change &change, int64_t tile,
@@ -158,6 +171,7 @@ inline void learn_tile(
     const int64_t n_post = p.n_post, begin = tile * TILE;
     const int64_t end = begin + TILE < p.n_pre ? begin + TILE : p.n_pre;
     TileSums &tiles = buffers.tiles;
+    if (tiles.is_silent(tile) && has_faded(synapses.from(begin * n_post), (end - begin) * n_post)) return;
     tiles.sum(tile, post.spikes, n_post);
     if (!post.gain && tiles.has_joined_rows()) {
         for (int64_t i = begin; i < end && post.depresses; i++)

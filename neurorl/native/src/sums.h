@@ -84,6 +84,16 @@ public:
         }
     }
 
+    // Return whether no trace of the tile is above 0 in any step.
+    bool is_silent(int64_t tile) const
+    {
+        Sixteen any = {};
+        for (int64_t t = 0; t < steps_; t++) any |= tiles_[tile * steps_ + t];
+        int32_t bits = 0;
+        for (int64_t i = 0; i < TILE; i++) bits |= any[i];
+        return bits == 0;
+    }
+
     // Return whether the rows of a tile follow each other.
     bool has_joined_rows() const { return stride_ == n_post_; }
 
