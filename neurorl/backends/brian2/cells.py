@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 import numpy as np
 
-from neurorl.backends.brian2.language import own_name, statements
+from neurorl.backends.brian2.language import SPIKED_AT, own_name, statements
 from neurorl.backends.brian2.reading import (
     Namespace,
     Part,
@@ -22,6 +22,7 @@ from neurorl.models.neurons.equations import Equations
 from neurorl.network.description import Population
 
 _LONG_AGO = 1e9  # steps since a spike that never was
+_NEVER = -1e4  # seconds: Brian2's time of it
 
 
 class GroupNeurons:
@@ -47,11 +48,13 @@ class GroupNeurons:
         names |= {x: own_name(x) for x, _ in reset}
         for x in {*names} - {*equations.names}:
             raise refusal(group, "reset", f"{x!r} isn't in the equations", remedy="declare it")
-        self._dead = dead_steps(group, dt)
+        self._dead = dead_steps(group, dt, {*names, *equations.subexpr_names})
         self._live = f"since >= {'dead_steps' if self._dead.ndim else int(self._dead)}"
-        special = {"not_refractory": f"({self._live})", "lastspike": "(t - since*dt)"}
-        scope = self._scope = Scope(group, namespace, names | special)
-        self._reset = [(names[x], scope.text("reset", text)) for x, text in reset]
+        special = {"not_refractory": f"({self._live})", "lastspike": SPIKED_AT}
+        special = names | {x: text for x, text in special.items() if x in group.variables}
+        scope = self._scope = Scope(group, namespace, special)
+        self._reset = [(names[x], scope.assigned("reset", x, text)) for x, text in reset]
+        in_reset = {x for x, _ in self._reset} | _names(*(text for _, text in self._reset))
         self._threshold = scope.text("threshold", group.events.get("spike", "False"))
         slopes = {x: equations[x] for x in names if x in equations.diff_eq_names}
         self._slopes = {names[x]: scope.text(x, eq.expr.code) for x, eq in slopes.items()}
@@ -60,7 +63,12 @@ class GroupNeurons:
         self._held = held if self._dead.any() else []
         self._initial = {names[x]: number(group.variables[x]) for x in names}
         self.inputs = {x: names[x] for x in targets}
-        self._in_reset = {x for x, _ in self._reset} | _names(*(text for _, text in self._reset))
+        self._is_late = not in_reset.isdisjoint(self.inputs.values())
+        if self._is_late:  # the next step's t isn't that of the spike
+            late = Scope(group, namespace, special | {"t": SPIKED_AT}, scope.parameters)
+            self._reset = [(names[x], late.assigned("reset", x, text)) for x, text in reset]
+        read = _names(self._threshold, *self._slopes.values(), *(text for _, text in self._reset))
+        self._counted = {"since", SPIKED_AT} & read
         neuron = self._plain() if self._is_plain() else self._counting()
         self.population = Population(str(group.name), int(group.N), neuron)
 
@@ -70,10 +78,9 @@ class GroupNeurons:
         return self._method in ("exact", "heun", "rk4") and not read.isdisjoint(self._held)
 
     def _is_plain(self) -> bool:
-        counts = "since" in _names(self._threshold, *self._slopes.values())
-        clash = not {*self._in_reset, *self._held}.isdisjoint(self.inputs.values())
+        clash = self._is_late or not {*self._held}.isdisjoint(self.inputs.values())
         is_whole = bool(self._slopes) and {*self._slopes} == {*self._initial}
-        return is_whole and not (counts or clash or self._see_held())
+        return is_whole and not (self._counted or clash or self._see_held())
 
     def _plain(self) -> Equations:
         """Return the neuron as the user's own differential equations."""
@@ -82,20 +89,23 @@ class GroupNeurons:
 
     def _counting(self) -> Equations:
         """Return the neuron as the update of a step, in Brian2's order."""
-        is_late = not self._in_reset.isdisjoint(self.inputs.values())
         lines = []
         for name, x in self.inputs.items():
             self.inputs[name] = arrived = f"arrived_{x}"
             text = f"where({self._live}, {arrived}, 0)" if x in self._held else arrived
             lines.append(f"{x} = {x} + {text}")
-        if is_late:
+        if self._is_late:
             lines += [f"{x} = where(since < 1, {text}, {x})" for x, text in self._reset]
         lines += ["since = since + 1", *(f"before_{x} = {x}" for x in self._held)]
         lines += map(str, self._updates())
         lines += [f"{x} = where({self._live}, {x}, before_{x})" for x in self._held]
         self._initial["since"] = _LONG_AGO
         self._scope.parameters["dead_steps"] = self._dead
-        return self._made(lines, [*([] if is_late else self._reset), ("since", "0")])
+        reset = [("since", "0"), *([] if self._is_late else self._reset)]
+        if SPIKED_AT in self._counted:
+            self._initial[SPIKED_AT] = _NEVER
+            reset = [(SPIKED_AT, "t"), *reset]
+        return self._made(lines, reset)
 
     def _made(
         self,
@@ -121,7 +131,7 @@ class GroupNeurons:
     def _updates(self) -> tuple[Statement, ...]:
         """Return the lines of a step that solve the equations."""
         slopes = dict(self._slopes)
-        if any(name.startswith("xi") for name in _names(*slopes.values())):
+        if any(name.split("_")[0] == "xi" for name in _names(*slopes.values())):
             what, remedy = "noise beside spikes that arrive at what is reset", "another variable"
             raise refusal(self._group, "xi", what, remedy=remedy)
         if self._method == "exact" and self._see_held():

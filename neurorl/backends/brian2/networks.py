@@ -20,7 +20,7 @@ from neurorl.backends.brian2.reading import (
     whole_name,
 )
 from neurorl.expressions import nodes as trees
-from neurorl.expressions.expression import Expression
+from neurorl.expressions.expression import Expression, read_statements
 from neurorl.expressions.linear import NotLinearError, linear
 from neurorl.models import Synapses
 from neurorl.network.description import Network, Node, Plasticity, Projection, Source
@@ -140,6 +140,9 @@ class SynapseLines:
             raise refusal(self.synapses, place, "such a line isn't held", got, remedy)
         scope.parameters |= into.parameters
         value = Expression.of(parts[1] or trees.Number(0.0))
+        if not {"t", "rand"}.isdisjoint(value.names):
+            what, remedy = "transmits another number each time", "numbers of the synapse"
+            raise refusal(self.synapses, place, what, text, remedy)
         learned = [x for x in self._moving if own_name(x) in value.names]
         if len(learned) > 1 or before & {*learned}:
             remedy = "begin with X_post += w, one variable; what fades is a TsodyksMarkram here"
@@ -151,7 +154,7 @@ class SynapseLines:
         pre, post = reading.ends(self.synapses)
         variables = self.synapses.variables
         values = {own: number(variables[x]) for x, own in self._scope.variables.items()}
-        weights = wire.value.evaluate(values | self._scope.parameters)
+        weights = wire.value.evaluate({"dt": self._dt} | values | self._scope.parameters)
         delay = (np.asarray(wire.path.steps) + 1) * self._dt
         plasticity = None
         if wire.learned is not None:
@@ -201,7 +204,7 @@ class SynapseLines:
         events: dict[str, list[str]] = {"pre": [], "post": []}
         post_delay = 0.0
         for path, x, text in self._sets:
-            value, is_weight = scope.text(f"on_{path.side}", text), x == learned
+            value, is_weight = scope.assigned(f"on_{path.side}", x, text), x == learned
             value = f"{scale}*({value})" if is_weight and scale != 1.0 else value
             events[path.side].append(f"{'w' if is_weight else names[x]} = {value}")
             steps = wire.path.steps if path.side == "pre" else np.max(path.steps, initial=0)
@@ -213,17 +216,25 @@ class SynapseLines:
         if method != "exact" and synapses.event_driven:
             what, remedy = "event-driven beside another method", "(clock-driven) for all"
             raise refusal(synapses, "method", what, method, remedy)
-        slopes = (
+        slopes = [
             f"d{names[x]}/dt = {scope.text(x, eq.expr.code)}" for x, eq in self._slopes.items()
-        )
+        ]
+        lines = "\n".join((*slopes, *events["pre"], *events["post"]))
+        found = read_statements(lines, str(synapses.name), derivatives=True)
+        read = {name for line in found for name in line.value.names}
+        parameters = {x: value for x, value in scope.parameters.items() if x in read}
+        initial = {names[x]: number(synapses.variables[x]) for x in names if x != learned}
+        for x, given in (parameters | initial).items():
+            if not isinstance(given, float):
+                raise refusal(synapses, x, "differs between synapses", remedy="one number for all")
         return SynapseRule(
             str(synapses.name)[:60],
             equations="\n".join(slopes),
             on_pre="\n".join(events["pre"]),
             on_post="\n".join(events["post"]),
             method=method,
-            parameters=scope.parameters,
-            initial={names[x]: number(synapses.variables[x]) for x in names if x != learned},
+            parameters=parameters,
+            initial=initial,
             post_delay=post_delay,
         )
 

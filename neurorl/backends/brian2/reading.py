@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -25,7 +25,9 @@ _METHODS = {name: name for name in ("exact", "exponential_euler", "euler", "heun
 _METHODS["linear"] = "exact"
 _IGNORED = ("SpikeMonitor", "EventMonitor", "StateMonitor", "PopulationRateMonitor", "Subgroup")
 _KNOWN = ("NeuronGroup", "Synapses", "SpikeGeneratorGroup", "PoissonGroup", "PoissonInput")
-_INSIDE = ("StateUpdater", "Thresholder", "Resetter", "SynapticPathway")
+_SLOTS = {"StateUpdater": "groups", "Thresholder": "thresholds", "Resetter": "resets"}
+_INSIDE = (*_SLOTS, "SynapticPathway")
+_ORDER = ("groups", "thresholds", "synapses", "resets")
 _MOST_VALUES = 64  # of an array of time, which becomes a formula
 _REMEDIES = {
     "TimedArray": f"{_MOST_VALUES} numbers or fewer, of t alone, or a Source of values",
@@ -45,18 +47,25 @@ def refusal(
 def objects_of(network: Part) -> dict[str, list[Part]]:
     """Return the objects of a `brian2.Network`, or of a list, or one, by kind, then by name.
 
-    Raises UnsupportedError for what is no object, or of a kind that has no counterpart.
+    Raises UnsupportedError for what is no object, of a kind that has no counterpart, or whose steps
+    have another order.
     """
     is_whole = isinstance(network, brian2.Network)
     if is_whole and float(network.t_) != 0:
         remedy = "read it before, or after network.restore()"
         raise refusal(None, "t", "it has run already", network.t, remedy)
+    usual = brian2.prefs["core.network.default_schedule"]
+    schedule = network.schedule if is_whole else usual
+    if tuple(slot for slot in schedule if slot in _ORDER) != _ORDER:
+        raise refusal(None, "schedule", "another order of a step", schedule, ", ".join(_ORDER))
     given = network.objects if is_whole else network
     is_one = isinstance(given, BrianObject) or not isinstance(given, Iterable)
     found = [given] if is_one else [*given]
     for part in found:
         if not isinstance(part, BrianObject):
             raise refusal(None, "", "takes Brian2's objects", part, "take brian2.collect()")
+        if part._network is not None and not is_whole:
+            raise refusal(part, "", "has run already", remedy="read it before")
     inside = {id(inner) for part in found for inner in part.contained_objects}
     kinds: dict[str, list[Part]] = {kind: [] for kind in _KNOWN}
     for part in sorted(found, key=lambda part: str(part.name)):
@@ -69,6 +78,9 @@ def objects_of(network: Part) -> dict[str, list[Part]]:
                 raise refusal(
                     one, "", f"a {kind} isn't held" if one.active else "isn't active", remedy=remedy
                 )
+            slot = "thresholds" if kind == "SpikeGeneratorGroup" else _SLOTS.get(kind, one.when)
+            if one.when != slot and getattr(one, "event", "spike") == "spike":
+                raise refusal(one, "when", "runs at a time of its own", one.when, repr(slot))
         kinds[type(part).__name__].append(part)
     return kinds
 
@@ -86,14 +98,22 @@ class Scope:
     parameters: dict[str, float | FloatArray] = field(default_factory=dict)
     draws: int = 0
 
+    def assigned(self, place: str, variable: str, formula: str) -> str:
+        """Return the formula of what a variable of the object becomes, whole if that is."""
+        kind = np.dtype(self.part.variables[variable].dtype).kind
+        if kind == "b":
+            raise refusal(self.part, place, "sets a boolean", variable, "a number, 0 or 1")
+        text = self.text(place, formula)
+        return f"trunc({text})" if kind in "iu" else text
+
     def text(self, place: str, formula: str) -> str:
         """Return a formula in our language, subexpressions filled in. Raises UnsupportedError."""
-        text = Translation(lambda name: self._named(place, name)).text(formula)
+        text = Translation(lambda name: self._named(place, name), self.parameters).text(formula)
         where = f"from_brian2, {self.part.name}, {place}"
         return Expression(text, TextPlace(where, text)).text
 
     def _named(self, place: str, name: str) -> str | float:
-        if name in self.variables or name in ("t", "dt") or name.startswith("xi"):
+        if name in self.variables or name in ("t", "dt") or name.split("_")[0] == "xi":
             return self.variables.get(name, name)
         try:
             found = self.part._resolve(name.removesuffix("()"), self.namespace, False)
@@ -118,7 +138,7 @@ class Scope:
             return f"({self.text(name, found.expr)})"
         value = number(found)
         if name in brian2.DEFAULT_UNITS or name in brian2.DEFAULT_CONSTANTS:
-            return float(value)
+            return float(value) if np.isfinite(value) else "(1/0)"
         own = own_name(name)
         self.parameters[own] = value
         return f"({own} > 0)" if found.dtype == bool else own
@@ -170,13 +190,16 @@ def method_of(part: Part, namespace: Namespace) -> str:
     raise refusal(part, "method", "isn't held", quoted(choice), f"one of {', '.join(_METHODS)}")
 
 
-def dead_steps(part: Part, dt: float) -> Array:
-    """Return the steps of a group's refractory time, the spike's own included; 0 for none."""
+def dead_steps(part: Part, dt: float, changing: Collection[str]) -> Array:
+    """Return the steps of a group's refractory time, the spike's own included; 0 for none.
+
+    changing: variables whose values now aren't those of later.
+    """
     given, least = part._refractory, int(part._refractory is not False)
-    if isinstance(given, str) and given in part.variables:
+    if isinstance(given, str) and given in {*part.variables} - {*changing}:
         given = part.variables[given].get_value()
     if isinstance(given, str) or (given is not False and np.asarray(given).dtype == bool):
-        remedy = "a time, or a variable that has one for each neuron"
+        remedy = "a time, or a variable that has one for each neuron and keeps it"
         raise refusal(part, "refractory", "a condition or formula", given, remedy)
     steps = np.floor(np.asarray(given, dtype=np.float64) / dt + 1e-3)
     return np.asarray(np.maximum(steps, least))
