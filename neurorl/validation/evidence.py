@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -18,6 +19,7 @@ from neurorl.backends.reference.node import NumpyNode
 from neurorl.backends.reference.simulator import add_clipped
 from neurorl.backends.weights import Currents
 from neurorl.numerics.arrays import Array, FloatArray
+from neurorl.program import Draw
 from neurorl.validation.observed import Mask, Observed, Pathway
 from neurorl.validation.rewriting import ARRIVED, SEEN, setting, spelled
 from neurorl.validation.variants import PLAIN, Variant
@@ -171,8 +173,10 @@ class Evidence(Observed):
         if neurons.draws:
             made_draws = lambda: variant.draws(self)  # noqa: E731
             drawn = self._as_described("draws", variant, ["draws"], made_draws).__getitem__
-            noise = (x for x, draw in self.node.draws.items() if draw.is_noise)
-            neurons.draws = neurons.draws | dict.fromkeys(noise, drawn)
+            neurons.draws = {
+                x: drawn if draw.is_noise else self._once(draw, partial(self._own_draws, draw))
+                for x, draw in neurons.node.draws.items()
+            }
         clipped, inputs = None, self.node.inputs
         if neurons.node.limits is not None:
             clipped, inputs = [self.sent_by(p, variant, rows) for p in variant.order(self.into)], ()
@@ -184,6 +188,11 @@ class Evidence(Observed):
         if self.node.biased is not None:
             arrived[f"{ARRIVED}{self.node.biased}"] += bias
         return _Drive(neurons, bias, arrived, clipped)
+
+    def _own_draws(self, draw: Draw) -> Callable[[Sequence[int]], FloatArray]:
+        """Return what the equations' own draws, or the clock, are in each step."""
+        rows = draw.rows(self.history.seed, self.population.size)
+        return np.array([rows(step) for step in self.t.tolist()]).__getitem__
 
     def run(self, variant: Variant, first: int, last: int) -> Raster:
         """Return the spikes of row *last*, predicted freely from the state before row *first*.

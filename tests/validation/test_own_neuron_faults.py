@@ -12,10 +12,17 @@ from stepwise import EquationNeurons, SteppedSimulator
 
 import neurorl
 from neurorl.backends.reference.node import side_by_side
-from neurorl.models import ADAPTIVE_LIF, COBA_LIF, Equations
+from neurorl.backends.reference.simulator import ReferenceSimulator
+from neurorl.backends.simulated import SimulatedNetwork
+from neurorl.backends.spec import BackendSpec
+from neurorl.models import ADAPTIVE_LIF, COBA_LIF, LIF, Equations
 from neurorl.network.description import Network, Population, Projection, Source, Uniform
 from neurorl.network.neuron import StepPlan
 from neurorl.numerics.random import NoiseRows
+from neurorl.validation.diagnosis import probe
+from neurorl.validation.evidence import Evidence
+from neurorl.validation.history import enact
+from neurorl.validation.subject import Subject, make_stimulus
 
 COBA = dataclasses.replace(COBA_LIF, noise=0.5, refractory=3e-3)
 ADAPTIVE = ADAPTIVE_LIF.with_parameters(v_t=0.5, tau_a=30e-3)
@@ -171,4 +178,66 @@ def test_a_fault_is_named(name: str, fault: tuple[type[Faulty], str, str]) -> No
     assert result.verdict == "different"
     first = result.explanations[0]
     assert (first.population, first.lane) == (simulator.where, "faulty:float")
+    assert (first.cause, detail in first.detail) == (cause, True), first.detail
+
+
+DRAWN = Equations(
+    "dv/dt = (1.2 + 0.4*sin(f*t) - v + q)/tau + s*sqrt(2/tau)*xi + s*xi_other\ndq/dt = -q/tau",
+    threshold="v > 1 and rand < 0.8",
+    reset="v = 0",
+    method="euler",
+    parameters={"f": 50.0, "tau": 12e-3, "s": 0.2},
+    refractory=2e-3,
+    inputs=("q",),
+)
+OF_DRAWS = Network(
+    (Source("input", 4), Population("first", 3, LIF()), Population("cells", 6, DRAWN)),
+    (
+        Projection("drive", "input", "cells", 0.3),
+        Projection("other", "first", "cells", 0.3),
+        Projection("up", "input", "first", 0.9),
+    ),
+)
+
+
+def described(network: Network, neuron: Equations) -> Network:
+    """Return the network with other cells."""
+    cells = Population("cells", 6, neuron)
+    return dataclasses.replace(network, nodes=(*network.nodes[:2], cells))
+
+
+def reading(neuron: Equations) -> type[ReferenceSimulator]:
+    """Return a reference that has read another neuron."""
+
+    def build(self: ReferenceSimulator, simulated: SimulatedNetwork) -> None:
+        other = described(simulated.network, neuron)
+        ReferenceSimulator.build(self, dataclasses.replace(simulated, network=other))
+
+    return type("Otherwise", (ReferenceSimulator,), {"build": build, "name": "faulty"})
+
+
+def test_draws_and_time_are_predicted_whatever_the_calls() -> None:
+    subject = Subject("drawn", OF_DRAWS)
+    stimulus = make_stimulus(subject, 60, 4, "float")
+    spec = BackendSpec("native", "float")
+    history = enact(OF_DRAWS, spec, 4, probe(subject, stimulus, 4, 40, 120))
+    evidence = Evidence(OF_DRAWS, OF_DRAWS.populations[1], history)
+    assert not evidence.odd_calls(evidence.plain, exact=True).any()
+    assert evidence.plain["spikes"].sum() > 20
+
+
+@pytest.mark.parametrize(
+    ("neuron", "cause", "detail"),
+    [
+        (DRAWN.with_parameters(s=0.3), "parameter", "s is 1.5 times"),
+        (DRAWN.with_parameters(s=0.0), "parameter", "s is 0 times"),
+        (DRAWN.with_parameters(f=55.0), "parameter", "f is 1.1 times"),
+        (dataclasses.replace(DRAWN, method="heun"), "method", "by 'heun', not 'euler'"),
+        (dataclasses.replace(DRAWN, refractory=4e-3), "refractory", "2 dead step(s) more"),
+        (dataclasses.replace(DRAWN, threshold="v > 1 and rand < 0.7"), "unknown", ""),
+    ],
+)
+def test_a_fault_beside_draws_is_named(neuron: Equations, cause: str, detail: str) -> None:
+    result = neurorl.validate(OF_DRAWS, ["reference", reading(neuron)], steps=80)
+    first = result.explanations[0]
     assert (first.cause, detail in first.detail) == (cause, True), first.detail

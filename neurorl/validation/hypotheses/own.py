@@ -51,7 +51,8 @@ def _lowered(evidence: Evidence, neuron: Equations, dt: float | None = None) -> 
     """Return the program of the population if its neurons were others."""
     population = replace(evidence.population, neuron=neuron)
     alone = Network((population,), dt=dt or evidence.network.dt)
-    return lower_node(alone, evidence.history.arithmetic, population)
+    node, own = lower_node(alone, evidence.history.arithmetic, population), evidence.node.draws
+    return replace(node, draws={x: own.get(x, draw) for x, draw in node.draws.items()})
 
 
 def parameters(evidence: Evidence) -> Iterator[Variant]:
@@ -166,7 +167,7 @@ def _fitted(
         with suppress(NeurorlError):  # of a parameter that can't have such a value
             x = root(missing, 1e-14 * (1 + abs(float(recorded))))
         if x is not None and abs(x - 1) > 1e-12:
-            return float(f"{x:.11g}")
+            return float(f"{x:.11g}") if abs(x) > 1e-12 else 0.0
     return None
 
 
