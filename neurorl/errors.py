@@ -215,6 +215,12 @@ def check_name(kind: str, name: object, known: Iterable[str]) -> None:
         raise unknown_name_error(kind, name, known)
 
 
+def check_mapping(where: str, given: object) -> None:
+    """Raise ArgumentError unless something is said by name."""
+    if not isinstance(given, Mapping):
+        raise ArgumentError(where, "not by name", got=quoted(given), limit="a dict")
+
+
 def _short(value: object, longest: int = _LONGEST) -> str:
     """Return *value*, which may come from somebody else's file, as short text."""
     try:

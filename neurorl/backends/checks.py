@@ -15,6 +15,7 @@ from neurorl.errors import (
     ArgumentError,
     DivergenceError,
     UnsupportedError,
+    check_mapping,
     check_name,
     unknown_name_error,
 )
@@ -175,6 +176,7 @@ def check_state(state: Mapping[str, npt.ArrayLike], own: Mapping[str, Array]) ->
 
     Raises ArgumentError unless keys and shapes are those of *own*, and values those of a state.
     """
+    check_mapping("restore", state)
     arrays = {key: np.asarray(value) for key, value in state.items()}
     if set(arrays) != set(own):
         unmatched = sorted(set(arrays) ^ set(own))

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.backends.window import Raster
-from neurorl.errors import ArgumentError, quoted
+from neurorl.errors import ArgumentError, check_mapping, quoted
 from neurorl.network.description import Network
 from neurorl.network.limits import refuse_units
 from neurorl.numerics.random import DrawRows, Stream
@@ -67,6 +67,7 @@ def with_drawn(
 
     Raises ArgumentError.
     """
+    check_mapping("inputs", inputs)
     spiking = {s.name for s in network.sources if s.name not in network.analog}
     drawn = {
         name: x.raster(network, name, replicas, n_steps)

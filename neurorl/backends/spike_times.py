@@ -12,7 +12,7 @@ import numpy.typing as npt
 from neurorl.backends.base import Backend
 from neurorl.backends.poisson import Poisson
 from neurorl.backends.window import Raster
-from neurorl.errors import ArgumentError, BackendUnavailableError
+from neurorl.errors import ArgumentError, BackendUnavailableError, check_mapping
 from neurorl.network.serialization import number, whole_numbers
 from neurorl.numerics.arrays import Array, FloatArray, Int32Array
 from neurorl.storage.plain import check_count, real_array
@@ -129,6 +129,7 @@ def step_times(
     of more than some steps at once. Raises ArgumentError as that does.
     """
     n_steps = check_count("step_times, n_steps", n_steps)
+    check_mapping("inputs", inputs)
     sparse = {name: x for name, x in inputs.items() if isinstance(x, SpikeTimes)}
     rates = {name: x for name, x in inputs.items() if isinstance(x, Poisson)}
     other = [name for name in inputs if name not in sparse and name not in rates]

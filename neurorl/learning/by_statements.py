@@ -66,7 +66,7 @@ class SynapseLearning(LearnsOnBackend):
         """
         self._check_open("window")
         n_steps = check_count("SynapseLearning.window, n_steps", n_steps)
-        told = self._signals(dict(signals or {}), n_steps)
+        told = self._signals(self._by_name(signals), n_steps)
         checked = self.backend.checked(inputs, n_steps)
         with self.backend.owner_acts():
             rasters = self.backend.step(checked, n_steps)
@@ -112,7 +112,7 @@ class SynapseLearning(LearnsOnBackend):
         if self._n > 1 or backend.arithmetic.name != "float":
             what, remedy = "one seed, and arithmetic float, has a script", "load it so"
             raise UnsupportedError("SynapseLearning.write_script", what, remedy=remedy)
-        told = self._signals(dict(signals or {}), n_steps)
+        told = self._signals(self._by_name(signals), n_steps)
         given = np.array([float(one is not None) for one in modulators])
         thirds = [self._thirds(0.0 if one is None else one) for one in modulators]
         lessons = {}

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.backends.base import Backend, State
-from neurorl.errors import ArgumentError, NeurorlError, quoted
+from neurorl.errors import ArgumentError, NeurorlError, check_mapping, quoted
 from neurorl.learning.levels import Levels
+from neurorl.learning.standalone_rules import Numbers
 from neurorl.network.connectors import Connector, Synapses
 from neurorl.network.plasticity import Normal, Uniform
 from neurorl.network.restoring import take
@@ -99,10 +100,10 @@ class LearnsOnBackend(abc.ABC):
         if synapses is None:
             sums = sizes.sum(axis=-2, keepdims=True)
         else:
-            rows = sizes.reshape(-1, len(synapses))
             post, n = synapses.post, synapses.n_post
-            sums = np.stack([np.bincount(post, row, n)[post] for row in rows]).reshape(shown.shape)
-        factors = np.divide(total, sums, out=np.ones_like(sums), where=sums > 0.0)
+            rows = [np.bincount(post, row, n)[post] for row in np.atleast_2d(sizes)]
+            sums = np.stack(rows).reshape(shown.shape)
+        factors = np.divide(total, sums, out=np.ones(sums.shape), where=sums > 0.0)
         return self.set_weights(name, shown * factors, replica)
 
     def prune(self, name: str, where: Where) -> SynapseList:
@@ -182,6 +183,7 @@ class LearnsOnBackend(abc.ABC):
         """
         self._prepare("restore")
         k = check_count("replica", replica, 0, self._n - 1)
+        check_mapping("restore", state)
         arrays = {name: np.asarray(value) for name, value in state.items()}
         differ = self._differing(arrays)
         if differ and self._n > 1:
@@ -237,6 +239,11 @@ class LearnsOnBackend(abc.ABC):
             self.backend.restore(dict(parts), k)
         for name, array in held.items():
             array[...] = state[name]
+
+    def _by_name(self, signals: Mapping[str, Numbers] | None) -> Mapping[str, Numbers]:
+        told: Mapping[str, Numbers] = {} if signals is None else signals
+        check_mapping("signals", told)
+        return told
 
     def _prepare(self, verb: str) -> None:
         """Raise an error if this method can't be called now."""

@@ -138,7 +138,7 @@ class Learning(SynapticWeights):
         self._check_open("window")
         self._check_none_waits("window")
         n_steps = check_count("Learning.window, n_steps", n_steps)
-        told = self._read("window", signals or {}, n_steps)
+        told = self._read("window", self._by_name(signals), n_steps)
         checked = self.backend.checked(inputs, n_steps)
         self._take_records()
         with self.backend.owner_acts():
@@ -175,7 +175,7 @@ class Learning(SynapticWeights):
         self._check_open("reinforce")
         eta = self.rate if rate is None else number("reinforce, rate", rate)
         thirds = read_modulators(modulator, self._modulators, self._n)
-        self._hear(dict(signals or {}) | ({} if phi is None else {"phi": phi}))
+        self._hear({**self._by_name(signals), **({} if phi is None else {"phi": phi})})
         pairs = [(layer, p) for layer in self._layers for p in layer.into]
         changes = {p.name: (eta, np.array(thirds[layer.rule.modulator])) for layer, p in pairs}
         self._change(changes)

@@ -1,4 +1,4 @@
-"""Check that whole numbers of NumPy are taken as Python's are, and that other numbers aren't."""
+"""Check that whole numbers of NumPy are taken as Python's, and other numbers and kinds refused."""
 
 from __future__ import annotations
 
@@ -62,6 +62,29 @@ def test_what_is_no_whole_number_is_refused(name: str, number: object) -> None:
     refused = pytest.raises(ArgumentError, match=r"must be a whole number \(got ")
     with load("reference", NETWORK, seed=[1, 2]) as backend, refused:
         OF_BACKEND[name](backend, number)
+
+
+BY_NAME: dict[str, Callable[[Any, Any], object]] = {
+    "step": lambda backend, x: backend.step(x, 5),
+    "spike times": lambda backend, x: step_times(backend, x, 5),
+    "restore": lambda backend, x: backend.restore(x),
+    "Learning": lambda backend, x: Learning(backend).window(x, 5),
+    "SynapseLearning": lambda backend, x: SynapseLearning(backend, RULES["pairs"]()).window(x, 5),
+    "learned state": lambda backend, x: Learning(backend).restore(x),
+    "signals": lambda backend, x: Learning(backend).window({}, 5, signals=x),
+    "told later": lambda backend, x: Learning(backend).reinforce(1.0, signals=x),
+    "signals of statements": lambda backend, x: SynapseLearning(backend, RULES["pairs"]()).window(
+        {}, 5, signals=x
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+@pytest.mark.parametrize("given", [0.5, [1], "input", np.ones((5, 2), bool)])
+def test_what_is_not_by_name_is_refused(name: str, given: object) -> None:
+    refused = pytest.raises(ArgumentError, match=r"not by name \(got .*, limit a dict\)")
+    with load("reference", NETWORK) as backend, refused:
+        BY_NAME[name](backend, given)
 
 
 def test_of_options_and_recorders() -> None:

@@ -46,3 +46,4 @@ def test_they_do_nothing(arithmetic: str, connect: Any, weights: Any, delay: Any
             assert learning.eligibility("some").any()
             assert learning.weights("none").shape == learning.eligibility("none").shape == (0,)
             learning.restore(learning.state())
+            assert learning.normalise("none", 1.0).shape == (0,)
