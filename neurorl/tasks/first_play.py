@@ -45,7 +45,7 @@ _BETTER, _VARIED = 0.5, 0.5
 _AS_FAR = 0.95
 """Take held actions to explore if observations vary by this share of what they do otherwise: 1.02
 on Acrobot-v1, 1.83 on MountainCar-v0, and 0.63 to 0.90 on five boards."""
-_NEARLY_ALL = 0.9
+_NEARLY_ALL, _HARDLY = 0.9, 1e-3
 _SURE, _LEAST_EPISODES = 4.0, 3
 """Take holding actions for costly by so many standard errors of so many episodes of either kind. A
 lander's costs are 2.1 errors higher, though it learns by repeats; moves of 2048 10.6."""
@@ -133,6 +133,12 @@ class FirstPlay:
     def pays_nothing(self) -> bool:
         """Return whether every reward was 0."""
         return not any(map(any, self.rewards))
+
+    @property
+    def hardly_pays(self) -> bool:
+        """Return whether fewer than one of a thousand steps had a reward."""
+        n_paid = sum(reward != 0.0 for episode in self.rewards for reward in episode)
+        return n_paid < _HARDLY * self.steps
 
     @property
     def only_action(self) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
-from tasks_that_grow import Door
+from tasks_that_grow import CueInTwo, Door
 
 from neurorl import SpikingActorCritic
 from neurorl.agents import looking
@@ -101,6 +101,21 @@ def test_a_saved_agent_comes_to_the_same_looks(options: Any, stop: int, tmp_path
         one.learn(total_steps=STEPS)
         assert_alike(learned(one), learned(agent))
         assert one.looks == agent.looks
+
+
+def test_hidden_layers_go_on_with_a_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(looks, "memories_of", lambda *_: (1.0,))
+    agent, other = agent_of(CueInTwo), agent_of(CueInTwo)
+    agent.learn(total_steps=STEPS)
+    assert agent.looks[0].changed[0] == "memories () -> (1.0,)"
+    assert agent.config.trunk.is_shared
+    assert agent.network.node("input").size == agent.config.cells.size
+    for stop in (200, 420):
+        other.learn(total_steps=stop)
+        other.save(tmp_path / "agent.npz")
+        other = SpikingActorCritic.load(tmp_path / "agent.npz", env=CueInTwo())
+    other.learn(total_steps=STEPS)
+    assert_alike(learned(other), learned(agent))
 
 
 @TRUNKS

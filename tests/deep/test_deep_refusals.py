@@ -38,7 +38,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a spiking critic": ({"critic": "spiking"}, "learns values in layers.*critic 'layers'"),
     "what carries on": ({"carries": True}, "no carries of this kind.*carries=False"),
     "learning on the chip": ({"learning": "pes"}, "no learning of this kind.*learning='host'"),
-    "memories": ({"memories": (0.5,)}, "no memories of this kind.*memories=()"),
+    "memories of cells without": ({"memories": (0.5,)}, "memories: needs cells.*got 5|got Raw, 5"),
     "rules": ({"rules": {"input_output": "e-prop"}}, "no rules of this kind.*rules=None"),
     "modulators": ({"modulators": {"a": MODULATORS["reward"]()}}, "no modulators of this kind"),
     "signed units": ({"signed": True}, "no signed of this kind.*signed=False"),

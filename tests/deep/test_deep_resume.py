@@ -13,6 +13,7 @@ from deep_agents import REGISTERED, Small, deep_agent, differing, known
 from neurorl import SpikingActorCritic
 from neurorl.agents.replicas import Replicas
 from neurorl.models.defaults.presets import make_config
+from neurorl.models.features import Raw
 from neurorl.native import toolchain
 from neurorl.numerics.arrays import Array
 from neurorl.tasks.groups import env_group
@@ -28,6 +29,7 @@ WAYS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "numbers, homeostasis": ({"seen": "numbers"}, {"trunk.normalisation": "homeostasis"}),
     "patches": ({"seen": "picture"}, {}),
     "patches of the chip": ({"seen": "shades"}, {"backend": "native", "arithmetic": "loihi"}),
+    "memories": ({"seen": "numbers"}, {"memories": (0.0, 0.9, 1.0, 2.0), "cells": Raw(15)}),
     "masks": ({"masked": True, "taken": "several"}, {}),
     "chip arithmetic": ({"seen": "image"}, {"arithmetic": "loihi"}),
     "the chip": ({}, {"backend": "loihi"}),

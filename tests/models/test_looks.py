@@ -8,7 +8,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
-from tasks_that_grow import Cue, Door, Drift, Far
+from tasks_that_grow import Cue, CueInTwo, Door, Drift, Far
 
 from neurorl.errors import DescriptionError
 from neurorl.models.agent.config import AgentConfig
@@ -91,12 +91,18 @@ def test_numbers_beyond_their_tiles_get_wider_ones() -> None:
     assert looked(Drift(), first_play(Drift()))[1] == {}
 
 
-def test_a_cue_that_is_paid_now_gets_a_memory() -> None:
-    config, changes = looked(Cue(), played(Cue(), recalling()))
+@pytest.mark.parametrize("make", [Cue, CueInTwo])
+def test_a_cue_that_is_paid_now_gets_a_memory(make: Callable[[], Env]) -> None:
+    act = recalling()
+    seen = played(
+        make(), lambda shown, begins: act(np.atleast_1d(shown) @ [4, 1][-np.size(shown) :], begins)
+    )
+    config, changes = looked(make(), seen)
+    assert config.trunk.is_shared == (make is CueInTwo)
     assert config.memories == ()
     assert changes["memories"] == (1.0,)
     assert isinstance(changes["cells"], HashedStates)
-    assert looked(Cue(), played(Cue(), lambda *_: 0))[1] == {}
+    assert looked(make(), played(make(), lambda *_: 0))[1] == {}
 
 
 @pytest.mark.parametrize(("size", "scale"), [(100.0, None), (0.01, 100.0), (0.5, None)])

@@ -62,6 +62,29 @@ def test_each_environment_has_its_own_and_copies_are_apart() -> None:
     assert other.see(0, np.array([4.0])).tolist() == [4.0, 3.0]
 
 
+class Clock(gym.Env[Any, Any]):
+    """Show the hour, which goes on by one and begins anew after 23, and how much is stored."""
+
+    observation_space = gym.spaces.Box(np.zeros(2, np.float32), np.array([23, 10], np.float32))
+    action_space = gym.spaces.Discrete(3)
+
+    def _shown(self) -> Any:
+        return np.array([self.hour % 24, self.stored], np.float32)
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        super().reset(seed=seed)
+        self.hour, self.stored = int(self.np_random.integers(24)), 5
+        return self._shown(), {}
+
+    def step(self, action: Any) -> Any:
+        self.hour, self.stored = self.hour + 1, int(np.clip(self.stored + action - 1, 0, 10))
+        return self._shown(), float(1 - action), self.np_random.random() < 0.02, False, {}
+
+
+def test_what_follows_a_last_value_is_not_hidden() -> None:
+    assert make_config(Clock()).memories == ()
+
+
 def test_rows_of_a_play_begin_anew_with_each_episode() -> None:
     rows = np.array([[1.0], [2.0], [7.0], [9.0]])
     assert extended(rows, (2, 2), (0.0,))[:, 1].tolist() == [0.0, 1.0, 0.0, 2.0]

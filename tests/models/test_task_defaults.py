@@ -20,6 +20,7 @@ from neurorl.models.agent.critics import Layers, Linear
 from neurorl.models.agent.gaussian_policy import Gaussian, GaussianReadout
 from neurorl.models.agent.policies import Softmax
 from neurorl.models.agent.schedules import HarmonicDecay, LinearFall
+from neurorl.models.deep.observations import Standardised
 from neurorl.models.defaults.boxes import BoxRanges, box_cells, box_of, sees_apart
 from neurorl.models.defaults.observations import default_cells
 from neurorl.models.defaults.presets import make_config
@@ -31,6 +32,7 @@ from neurorl.models.features import (
     HashedStates,
     JointStates,
     OneHot,
+    Raw,
     Select,
     SelectParts,
     Tiles,
@@ -493,7 +495,8 @@ def test_hidden_layers_see_tiles_or_what_these_would_see_apart(
     env = Draws(space)
     config = make_config(env)
     assert config.trunk.is_shared == is_shared
-    assert isinstance(config.cells, Select) == has_tiles
+    is_tiled = isinstance(config.cells, Select) and not isinstance(config.cells.of, Raw)
+    assert is_tiled == has_tiles
     assert config.cells.size <= 4096
     for named in MODULES_ONLY:
         assert not make_config(env, "lif", named).trunk.is_shared
@@ -507,6 +510,87 @@ def test_answers_of_one_step_and_actions_that_are_numbers_have_tiles_alone() -> 
     assert make_config(gym.wrappers.TimeLimit(Draws(space), 9)).trunk.is_shared
     assert not make_config(gym.wrappers.TimeLimit(Draws(space), 1)).trunk.is_shared
     assert not make_config(gym.make("Pendulum-v1")).trunk.is_shared
+
+
+def numbers_of(shown: Any) -> list[Any]:
+    return [*(shown.values() if isinstance(shown, dict) else shown)]
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        MultiDiscrete([7, 3, 2], start=[2, 0, -1]),
+        MultiBinary(4),
+        Tuple((Discrete(3), Discrete(5, start=4))),
+        Dict(a=Discrete(3), b=Discrete(2), c=Discrete(6)),
+    ],
+)
+def test_whole_numbers_are_seen_one_by_one_and_in_pairs(space: gym.Space[Any]) -> None:
+    """Check that states which share numbers share cells, and that no two have the same ones."""
+    config = make_config(Draws(space))
+    space.seed(3)
+    active: dict[tuple[float, ...], frozenset[int]] = {}
+    for _ in range(300):
+        shown = space.sample()
+        state = tuple(np.concatenate([np.ravel(x) for x in numbers_of(shown)]).tolist())
+        active[state] = frozenset(np.flatnonzero(config.cells(shown)).tolist())
+    assert len({*active.values()}) == len(active)
+    # Of 2, 3 or 4 numbers: each alone, and each two.
+    assert {*map(len, active.values())} <= {3, 6, 10}
+    assert config.trunk.is_shared
+    assert (config.lambda_actor, config.critic.lambda_) == (0.2, 0.9)
+    assert config.policy.repeats == 1
+
+
+def test_a_table_of_whole_numbers_is_kept_where_layers_are_none() -> None:
+    space = MultiDiscrete([7, 3])
+    assert isinstance(make_config(Draws(space, Box(-1.0, 1.0, (1,)))).cells, JointStates)
+    assert isinstance(make_config(gym.wrappers.TimeLimit(Draws(space), 1)).cells, JointStates)
+    assert isinstance(make_config(Draws(space), can_share=False).cells, JointStates)
+    assert isinstance(make_config(Draws(MultiDiscrete([70, 50]))).cells, JointStates)  # too many
+    named = make_config(Draws(space), "lif", {"cells": JointStates((7, 3), (0, 0))})
+    assert not named.trunk.is_shared
+
+
+class Views(gym.Env[Any, Any]):
+    """Show one of thirty views of 16 numbers, and pay with a *chance* in each step."""
+
+    observation_space = Dict(view=Box(0, 255, (4, 4), np.uint8), side=Discrete(4), word=Text(5))
+    action_space = Discrete(3)
+
+    def __init__(self, chance: float) -> None:
+        self._views, self._chance = np.random.default_rng(1).integers(10, size=(30, 4, 4)), chance
+
+    def _shown(self) -> Any:
+        draw = self.np_random
+        view = self._views[draw.integers(30)].astype(np.uint8)
+        return {"view": view, "side": int(draw.integers(4)), "word": "a"}
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        super().reset(seed=seed)
+        return self._shown(), {}
+
+    def step(self, action: Any) -> Any:
+        draw = self.np_random
+        return self._shown(), float(draw.random() < self._chance), draw.random() < 0.02, False, {}
+
+
+@pytest.mark.filterwarnings("ignore::neurorl.errors.EnvironmentWarning")
+@pytest.mark.parametrize("flat", [False, True])
+def test_a_wide_table_is_kept_only_where_random_play_is_paid(flat: bool) -> None:
+    def config(chance: float) -> Any:
+        env: Any = Views(chance)
+        if flat:
+            env = gym.wrappers.TransformObservation(
+                env, lambda x: x["view"], Views.observation_space["view"]
+            )
+        return make_config(env)
+
+    assert isinstance(config(0.05).cells, HashedStates)
+    for chance in (0.0, 1e-4):
+        alone = config(chance)
+        assert isinstance(alone.trunk.observations, Standardised)
+        assert alone.cells.n_inputs == 16 + (not flat)
 
 
 class Costs(Draws):

@@ -6,7 +6,7 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from gymnasium.spaces import Box, Discrete
+from gymnasium.spaces import Box, Discrete, MultiDiscrete
 
 Env = gym.Env[Any, Any]
 
@@ -98,6 +98,17 @@ class Cue(Env):
             return 11, float(action == self.cue), True, False, {}
         self.room = self.room + 1 if action == self.room % 3 else max(self.room - 1, 0)
         return 3 + self.room, 0.0, False, self.t >= self.length, {}
+
+
+class CueInTwo(gym.ObservationWrapper[Any, Any, Any]):
+    """Be a `Cue` whose observations are two numbers, which tell as much."""
+
+    def __init__(self) -> None:
+        super().__init__(Cue())
+        self.observation_space = MultiDiscrete([3, 4])
+
+    def observation(self, observation: Any) -> Any:
+        return np.array(divmod(int(observation), 4))
 
 
 class Far(Env):

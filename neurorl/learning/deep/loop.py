@@ -87,10 +87,12 @@ class DeepLoop(NumpyLoop):
         self._alike, self._features_flat = True, self._cells_flat
 
     def see(self, k: int, observation: Any) -> None:
+        if self._memories is not None:
+            observation = self._memories.see(k, observation)
         self._cells_flat[k] = self.cells.flat(observation)
 
     def seer(self, shape: tuple[int, ...] | None) -> Callable[[int, Any], None]:
-        plain = type(self.cells) is Raw and self.cells.unit == 1.0
+        plain = type(self.cells) is Raw and self.cells.unit == 1.0 and self._memories is None
         if not plain or shape is None or math.prod(shape) != self.cells.n_inputs:
             return self.see
         return self._cells_flat.reshape(self.n, *shape).__setitem__

@@ -8,7 +8,7 @@ from neurorl.models.agent.fields import AgentFields
 from neurorl.models.agent.gaussian_policy import GaussianReadout
 from neurorl.models.agent.statements import check_spiking, check_statements
 from neurorl.models.agent.writes import OnChip
-from neurorl.models.features import Features, FromNumbers, HashedStates, Select
+from neurorl.models.features import Features, FromNumbers, HashedStates, Raw, Select
 from neurorl.network.description import Network, Population
 from neurorl.network.limits import MAX_TAPS, check_limit
 from neurorl.network.modules import hidden_layers, module_projections
@@ -44,11 +44,11 @@ def check_combination(config: AgentFields) -> None:
         raise DescriptionError("agent.policy", what, got=got, remedy=remedy)
     if config.learning.on_chip:
         _check_on_chip(config)
-    _check_memories(config)
+    check_memories(config)
     config.critic.check(config.features, config.cells, config.window)
 
 
-def _check_memories(config: AgentFields) -> None:
+def check_memories(config: AgentFields) -> None:
     """Raise DescriptionError for too many memories, or for features without memories."""
     where, keeps = "agent.memories", config.memories
     check_limit(where, "memories", len(keeps), MAX_TAPS)
@@ -58,9 +58,9 @@ def _check_memories(config: AgentFields) -> None:
         if keep > 1.0 and keep % 1.0:
             limit = "a share in [0, 1], or a whole number of steps"
             raise DescriptionError(where, "holds no memory", got=keep, limit=limit)
-    for name, features in (("cells", config.cells), ("features", config.features)):
+    for name, features in _that_remember(config).items():
         n = _numbers_of(features)
-        if n % (1 + len(keeps)) or not isinstance(features, (Select, FromNumbers)):
+        if n % (1 + len(keeps)) or not isinstance(features, (Select, FromNumbers, Raw)):
             what = f"needs {name} of each number and of its change from each of its means"
             limit = f"a vector, of a multiple of {1 + len(keeps)} numbers"
             raise DescriptionError(where, what, got=f"{type(features).__name__}, {n}", limit=limit)
@@ -70,11 +70,18 @@ def check_remembered(config: AgentFields, n: int) -> None:
     """Raise DescriptionError unless cells and features read *n* numbers and their memories."""
     limit = n * (1 + len(config.memories))
     more = limit * (1 + config.critic.changes)
-    for name, of, most in (("cells", config.cells, limit), ("features", config.features, more)):
+    for name, of in _that_remember(config).items():
+        most = more if name == "features" else limit
         if (got := _numbers_of(of)) != most:
             what = f"needs {name} of an observation's numbers and of their memories"
             remedy = "name cells= and features= of so many numbers"
             raise DescriptionError("agent.memories", what, got=got, limit=most, remedy=remedy)
+
+
+def _that_remember(config: AgentFields) -> dict[str, Features]:
+    """Return the cells, and the features of a critic that has no hidden layers to see the cells."""
+    linear = {} if config.trunk.is_shared else {"features": config.features}
+    return {"cells": config.cells, **linear}
 
 
 def _numbers_of(features: Features) -> int:

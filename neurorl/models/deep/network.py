@@ -8,6 +8,7 @@ from typing import Any
 
 from neurorl.errors import DescriptionError
 from neurorl.models.actor import hidden_sizes
+from neurorl.models.agent.checks import check_memories
 from neurorl.models.agent.critics import Layers
 from neurorl.models.agent.fields import AgentFields
 from neurorl.models.agent.gaussian_policy import Gaussian
@@ -108,10 +109,10 @@ def check_deep(config: AgentFields) -> None:
     if isinstance(config.hidden, (list, tuple)):
         object.__setattr__(config, "hidden", hidden_sizes(config.hidden))
     _check_patches(config)
+    check_memories(config)
     plain: dict[str, tuple[object, object]] = {
         "carries": (config.carries, False),
         "learning": (config.learning.name, "host"),
-        "memories": (tuple(config.memories), ()),
         "modulators": (config.modulators, None),
         "rules": (config.rules, None),
         "signed": (config.signed, False),

@@ -18,8 +18,9 @@ from neurorl.models.deep.observations import AsSeen, Standardised
 from neurorl.models.deep.patches import Patches
 from neurorl.models.deep.step_size import RootMeanSquare
 from neurorl.models.deep.trunk import Shared
-from neurorl.models.defaults.observations import default_cells
-from neurorl.models.features import Features, Raw
+from neurorl.models.defaults.boxes import box_of
+from neurorl.models.defaults.observations import default_cells, seen_parts
+from neurorl.models.features import Features, Raw, SelectParts
 from neurorl.models.features.of_others import BlockMeans, blocks_for
 from neurorl.models.neurons.leaky import LIF
 from neurorl.storage.plain import PlainData
@@ -74,25 +75,29 @@ _MOST_PLACES = 2_000
 """See larger images by the means of at most so many blocks."""
 
 
-def deep_defaults(env: Environment) -> PlainData:
+def deep_defaults(env: Environment, *, sees_patches: bool = True) -> PlainData:
     """Return the fields that follow from an environment's spaces.
+
+    sees_patches: whether rows and columns of numbers are an image.
 
     Images and numbers of states enter as they are: as spikes where they are 0 or 1, else as
     currents. Other numbers are measured in running deviations. Where actions are numbers, steps
     slow sooner: Pendulum-v1, seeds 100 to 104, fell back when they did not.
     """
     space = env.observation_space
-    seen = _of_image(space) if has_patches(space) else _of_numbers(space)
+    is_image = sees_patches and has_patches(space)
+    seen = _of_image(space) if is_image else _of_numbers(space)
     fields = {**seen, "features": seen["cells"], "policy": Softmax(1.0), "window": 2}
     if isinstance(env.action_space, gym.spaces.Box):
         fields |= {"policy": GaussianReadout(), "schedule": HarmonicDecay(40_000)}
     return fields
 
 
-def deep_on(cells: Features, lambda_: float, repeats: PlainData) -> PlainData:
+def deep_on(cells: Features, lambda_: float, of_critic: float, repeats: PlainData) -> PlainData:
     """Return the fields of hidden layers that see *cells*, each 0 or 1, where actions are choices.
 
-    lambda_: decay of eligibilities, of the critic too. repeats: fields of the policy.
+    lambda_, of_critic: decay of the actor's and the critic's eligibilities. repeats: fields of the
+    policy.
     """
     return {
         **DEEP,
@@ -109,7 +114,7 @@ def deep_on(cells: Features, lambda_: float, repeats: PlainData) -> PlainData:
         ),
         "policy": Softmax(1.0, **repeats),
         "lambda_actor": lambda_,
-        "critic": Layers(hidden=_ON_CELLS, alpha=_STEP_ON_CELLS, lambda_=lambda_),
+        "critic": Layers(hidden=_ON_CELLS, alpha=_STEP_ON_CELLS, lambda_=of_critic),
     }
 
 
@@ -144,6 +149,10 @@ def _of_image(space: Any) -> PlainData:
 def _of_numbers(space: Space) -> PlainData:
     if isinstance(space, gym.spaces.Box) and space.dtype is not None and space.dtype.kind != "b":
         return {"cells": Raw(int(np.prod(space.shape))), **_NUMBERS}
+    parts, whole = seen_parts(space), box_of(space)
+    if whole is not None and any(isinstance(part, gym.spaces.Box) for part in parts.values()):
+        n = whole.shape[0]
+        return {"cells": SelectParts(Raw(n), tuple(range(n)), n, tuple(parts)), **_NUMBERS}
     is_flags = isinstance(space, (gym.spaces.Box, gym.spaces.MultiBinary))
     cells = Raw(int(np.prod(space.shape or 1))) if is_flags else default_cells(space)
     trunk = dataclasses.replace(_POOLED, slope=_SLOPE)

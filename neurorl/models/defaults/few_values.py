@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -25,20 +25,46 @@ def pair_cells(space: Space, shown: Callable[[], FloatArray | None]) -> Select |
     shown: returns the observations of the first play, ``(n, d)``, asked only if there aren't.
     """
     known = _ends(space)
-    if known is None:
-        return None
-    parts, (first, counts) = seen_parts(space), known
-    if sum(max(pair) ** 2 for pair in itertools.combinations(counts, 2)) > _MOST_CELLS:
+    if known is None or not _are_few(known[1]):
         return None
     rows = shown()
-    if rows is None or rows.shape[1] != len(first):
+    if rows is None or rows.shape[1] != len(known[0]):
         return None
     places = np.flatnonzero(rows.max(axis=0) > rows.min(axis=0)).tolist()
-    if len(places) < 2:
+    pairs = list(itertools.combinations(places, 2))
+    return _select(space, known, pairs) if pairs else None
+
+
+def number_cells(space: Space) -> Select | None:
+    """Return a cell for each value of each whole number, and for each combination of each two.
+
+    None for a single number, or if there may be too many cells.
+    """
+    known = _ends(space)
+    if known is None or len(known[0]) < 2 or not _are_few(known[1]):
         return None
-    pairs = [list(pair) for pair in itertools.combinations(places, 2)]
-    tiles = Concat(tuple(_exact(first[pair], int(counts[pair].max())) for pair in pairs))
-    chosen = tuple(place for pair in pairs for place in pair)
+    places = range(len(known[0]))
+    return _select(
+        space, known, [*itertools.combinations(places, 1), *itertools.combinations(places, 2)]
+    )
+
+
+def are_whole(space: Space) -> bool:
+    """Return whether all parts of a space are whole numbers that take a few values each."""
+    return _ends(space) is not None
+
+
+def _are_few(counts: FloatArray) -> bool:
+    return bool(sum(max(pair) ** 2 for pair in itertools.combinations(counts, 2)) <= _MOST_CELLS)
+
+
+def _select(
+    space: Space, known: tuple[FloatArray, FloatArray], joined: Sequence[tuple[int, ...]]
+) -> Select:
+    """Return cells of the numbers at *joined* places, each of which are seen together."""
+    parts, (first, counts), groups = seen_parts(space), known, [list(places) for places in joined]
+    tiles = Concat(tuple(_exact(first[group], int(counts[group].max())) for group in groups))
+    chosen = tuple(place for group in groups for place in group)
     if parts:
         return SelectParts(tiles, chosen, len(first), tuple(parts))
     return Select(tiles, chosen, len(first))
@@ -55,6 +81,6 @@ def _ends(space: Space) -> tuple[FloatArray, FloatArray] | None:
 
 
 def _exact(first: FloatArray, count: int) -> Tiles:
-    """Return a tile for each combination of so many values of two numbers."""
+    """Return a tile for each combination of so many values of some numbers."""
     low = first - _HALF
     return Tiles(low, low + count - 1.0, 1, count - 1)

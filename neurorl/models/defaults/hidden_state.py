@@ -35,8 +35,8 @@ _ROWS_OF_TERM = 16
 driven body turns depends on its speed, its direction and its steering wheel."""
 _MOST_NEWEST = 20
 """Ask whether older observations tell more only if at most so many numbers of the newest vary."""
-_OF_FLAGS = 2
-"""Count the values of a flag."""
+_OF_FLAGS, _MOST_VALUES = 2, 32
+"""Count the values of a flag, and of a number that takes a few."""
 
 
 def memories_for(play: FirstPlay, rows: FloatArray, most: int) -> tuple[float, ...]:
@@ -85,17 +85,28 @@ def products(numbers: FloatArray, degree: int) -> list[FloatArray]:
 def _telling(
     seen: FloatArray, change: FloatArray, past: Mapping[float, FloatArray], degree: int
 ) -> tuple[float, ...]:
-    """Return the keep whose memory predicts most of the hidden changes, or none."""
-    left = left_over(seen, change, degree=degree)
+    """Return the keep whose memory predicts most of the hidden changes, or none.
+
+    Each value of a number that takes a few may be followed by something else, as the last hour of a
+    day is by the first one.
+    """
+    few = [column[:, None] == np.unique(column) for column in seen.T if _takes_few(column)]
+    flags = np.concatenate([np.empty((len(seen), 0)), *few], axis=1)
+    left = left_over(seen, change, flags, degree)
     is_hidden = left.mean(axis=0) > _HIDDEN
     best: tuple[float, ...] = ()
     most_told = 0.0
     for keep, more in past.items():
-        gains = (left - left_over(seen, change, more, degree)).min(axis=0)[is_hidden]
+        known = np.concatenate([flags, more], axis=1)
+        gains = (left - left_over(seen, change, known, degree)).min(axis=0)[is_hidden]
         told = float(gains[gains > 0.0].sum())
         if gains.max(initial=0.0) > _TOLD and told > most_told:
             best, most_told = (keep,), told
     return best
+
+
+def _takes_few(numbers: FloatArray) -> bool:
+    return _OF_FLAGS < len(np.unique(numbers)) <= _MOST_VALUES
 
 
 def flags_of_actions(play: FirstPlay) -> FloatArray:

@@ -15,6 +15,7 @@ import numpy as np
 from neurorl.models.actor import hidden_sizes
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.memories import extended
+from neurorl.models.defaults.few_values import number_cells
 from neurorl.models.defaults.hidden_state import delays
 from neurorl.models.defaults.rates import fields_of, reward_scale
 from neurorl.models.defaults.tables import is_table, memories_of, table_cells
@@ -99,9 +100,14 @@ def look(
     if "cells" not in config.looks_at or rows is None or not _is_plain(config):
         return changes
     space, keeps = env.observation_space, config.memories
-    if "memories" in config.looks_at and not keeps and not isinstance(config.cells, Select):
+    sees_all = config.cells == number_cells(space)
+    if (
+        "memories" in config.looks_at
+        and not keeps
+        and (sees_all or not isinstance(config.cells, Select))
+    ):
         keeps = memories_of(space, seen)
-    if keeps == config.memories and not _is_narrow(config, seen):
+    if keeps == config.memories and (sees_all or not _is_narrow(config, seen)):
         return changes
     whole = FirstPlay.in_space(space)
     for play in (first(), seen):
@@ -124,7 +130,7 @@ def _is_plain(config: AgentConfig) -> bool:
 def _of_cells(config: AgentConfig, cells: Features, keeps: tuple[float, ...]) -> PlainData:
     """Return the fields of an agent that other *cells* change, of those that looks may change."""
     if config.trunk.is_shared:
-        return {"cells": cells}
+        return {"cells": cells, "memories": keeps}
     old, new = (fields_of(of, config.model) for of in (config.cells, cells))
     now, factor = config.alpha_output, new["alpha_output"] / old["alpha_output"]
     old["alpha_output"], new["alpha_output"] = now, round(now * factor, 3)

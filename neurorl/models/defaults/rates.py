@@ -132,6 +132,8 @@ _HASHED: Mapping[str, Named] = {
 }
 """Let eligibilities last longer for observations that come back: one observation may belong to
 several states, such as a view in a maze, so the critic can't predict what comes next."""
+LAMBDA_OF_NUMBERS = 0.9
+"""Let a critic's eligibilities last so long where hidden layers see whole numbers one by one."""
 LAMBDA_OF_TILES = 0.85
 """Let eligibilities of tiles last so long where no discount looks further ahead."""
 _TILED: Mapping[str, Named] = {

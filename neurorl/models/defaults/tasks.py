@@ -20,11 +20,14 @@ from neurorl.models.agent.schedules import HarmonicDecay
 from neurorl.models.deep.observations import Standardised
 from neurorl.models.defaults.boxes import MOST_JOINT, BoxRanges, sees_apart
 from neurorl.models.defaults.deep import DEEP, deep_defaults, deep_on, has_patches
+from neurorl.models.defaults.few_values import are_whole, number_cells
 from neurorl.models.defaults.images import is_image
 from neurorl.models.defaults.observations import default_cells, default_features
 from neurorl.models.defaults.rates import (
+    LAMBDA_OF_NUMBERS,
     LAMBDA_OF_TILES,
     LEAST_GAMMA,
+    TABLES,
     UNSEEN,
     UNSEEN_OF_TILES,
     critic_features,
@@ -62,6 +65,9 @@ reward at its goal alone, seeds 100 to 102; with hidden layers on Acrobot-v1 and
 seeds 104 to 112, where each step costs 1."""
 _HORIZONS, _LARGEST_GAMMA = 2, 0.999
 """Make the longest episode two horizons long; horizons are 100 to 1,000 steps."""
+_OF_LARGE_TABLES, _LARGE = 2.0, 150
+"""Double the scale of rewards that were seen, for a table of more cells than this: each is learned
+from seldom. Chosen on Taxi-v4 and a warehouse, seeds 100 to 104; smaller ones gain nothing."""
 _OF_TABLES: Named = {"hidden": 0, "bias": False, "description": None}
 _OTHER_NETWORK = ("neuron", "encoder", "rule")
 """Choose no table if the user names one of these, as it wouldn't fit their network."""
@@ -104,18 +110,23 @@ def task_defaults(
             or _is_kept_up(env, chosen, play)
         )
     if is_seen_by_layers:
-        chosen = {**DEEP, **deep_defaults(env), "first_play_steps": play().steps}
+        fields = deep_defaults(env, sees_patches=not isinstance(chosen.get("cells"), HashedStates))
+        chosen = {**DEEP, **fields, "first_play_steps": play().steps}
         is_vector = isinstance(chosen["trunk"].observations, Standardised)
         if is_vector and isinstance(chosen["policy"], Softmax):
             chosen |= _of_vectors(chosen["critic"], gamma, play())
         return _left_by(named, chosen)
-    if isinstance(chosen.get("cells"), (Select, ImageCells)):
+    if shares and (apart := _numbers_apart(env, chosen, named, play)) is not None:
+        chosen = deep_on(apart, TABLES[model]["lambda_actor"], LAMBDA_OF_NUMBERS, {})
+    elif isinstance(chosen.get("cells"), (Select, ImageCells)):
         has_layers = shares and _suits_layers(env, chosen, play)
         repeats = _repeats(env, named, isinstance(chosen["cells"], Select), has_layers, play)
         chosen |= _lambda(chosen, gamma) | _schedule(env, named) | repeats
         if has_layers:
             of_policy = {name.partition(".")[2]: value for name, value in repeats.items()}
-            chosen = deep_on(chosen["cells"], chosen["lambda_actor"], of_policy)
+            kept = {name: chosen[name] for name in ("memories",) if name in chosen}
+            lambda_ = chosen["lambda_actor"]
+            chosen = deep_on(chosen["cells"], lambda_, lambda_, of_policy) | kept
     if gamma != LEAST_GAMMA:
         chosen["gamma"] = gamma
     if isinstance(env.action_space, gym.spaces.Box):
@@ -125,13 +136,22 @@ def task_defaults(
     if "reward_scale" not in {*named, *chosen}:
         unseen = UNSEEN_OF_TILES if isinstance(chosen.get("cells"), Select) else UNSEEN
         is_choice = not isinstance(env.action_space, gym.spaces.Box)
-        chosen["reward_scale"] = reward_scale(play(), gamma, unseen, is_choice)
+        scale = reward_scale(play(), gamma, unseen, is_choice)
+        chosen["reward_scale"] = _OF_LARGE_TABLES * scale if _is_large(chosen, play()) else scale
         if ("cells" not in chosen or "cells" in named) and not named.get("memories"):
             _warn_of_still_cells(env.observation_space, named.get("cells"), play())
     if play.cache_info().currsize:
         chosen["first_play_steps"] = play().steps
-        chosen["looks_at"] = _looks_at(chosen, named, spiking_critic)
+        chosen["looks_at"] = _looks_at(env.observation_space, chosen, named, spiking_critic)
     return _left_by(named, chosen)
+
+
+def _is_large(chosen: Named, play: FirstPlay) -> bool:
+    """Return whether an output learns a table of many states, of which some were seen to pay."""
+    cells = chosen.get("cells")
+    return (
+        isinstance(cells, (OneHot, HashedStates)) and cells.size > _LARGE and not play.pays_nothing
+    )
 
 
 def _left_by(named: Named, chosen: Named) -> PlainData:
@@ -140,13 +160,14 @@ def _left_by(named: Named, chosen: Named) -> PlainData:
     return {name: value for name, value in chosen.items() if name not in taken}
 
 
-def _looks_at(chosen: Named, named: Named, spiking_critic: bool) -> tuple[str, ...]:
+def _looks_at(space: Space, chosen: Named, named: Named, spiking_critic: bool) -> tuple[str, ...]:
     """Return the fields that looks may change, as a user would have them: those *chosen* here."""
     is_own = is_table(chosen.get("cells")) and not (_NEEDED_BY_LOOKS | _OTHER_CELLS).intersection(
         named
     )
     if chosen.get("trunk") is not None:
-        return ("cells",) if is_own else ()
+        of_numbers = ("memories",) if is_own and chosen["cells"] == number_cells(space) else ()
+        return ("cells", *of_numbers) if is_own else ()
     free = LOOKED_AT if is_own else ("reward_scale",)
     return tuple(name for name in free if name not in named and not spiking_critic)
 
@@ -169,17 +190,20 @@ def _shows_images(env: Environment, play: Callable[[], FirstPlay]) -> bool:
 
 
 def _misses_what_is_joint(space: Space, table: Named, play: Callable[[], FirstPlay]) -> bool:
-    """Return whether many numbers have no cells, or cells of single numbers only.
+    """Return whether many numbers have no cells, cells of single numbers only, or cells in vain.
 
-    Hidden layers learn which of them matter together. False for a task that needs a memory.
+    Hidden layers learn which numbers matter together. A table of many numbers, of which nothing is
+    learned for what is new, suits tasks alone that random play finds rewards in. False for a task
+    that needs a memory.
     """
     cells = table.get("cells")
-    if table.get("memories") or not (cells is None or isinstance(cells, Select)):
+    is_table = isinstance(cells, HashedStates)
+    if table.get("memories") or not (cells is None or is_table or isinstance(cells, Select)):
         return False
     rows = play().all_numbers()
     if rows is None or np.ptp(rows, axis=0).astype(bool).sum() <= MOST_JOINT:
         return False
-    return cells is None or sees_apart(cells)
+    return play().hardly_pays if is_table else cells is None or sees_apart(cells)
 
 
 def _is_kept_up(env: Environment, table: Named, play: Callable[[], FirstPlay]) -> bool:
@@ -215,9 +239,25 @@ def _suits_layers(env: Environment, table: Named, play: Callable[[], FirstPlay])
     without it MountainCarContinuous-v0 isn't learned. So do episodes of one decision: two levers
     are told apart by 300 of them, and by layers aren't.
     """
-    if isinstance(env.action_space, gym.spaces.Box) or table.get("memories"):
+    if isinstance(env.action_space, gym.spaces.Box):
         return False
     return isinstance(table["cells"], Select) and max(map(len, play().rewards), default=0) > 1
+
+
+def _numbers_apart(
+    env: Environment, table: Named, named: Named, play: Callable[[], FirstPlay]
+) -> Select | None:
+    """Return cells of whole numbers, one by one or in pairs, for hidden layers; None if unsuited.
+
+    What is learned of one state serves others that share numbers with it, as in a table of all
+    states it doesn't. None for a task that needs a memory.
+    """
+    space, cells = env.observation_space, table.get("cells")
+    if "cells" in named or table.get("memories") or not are_whole(space):
+        return None
+    cells = number_cells(space) if isinstance(cells, JointStates) else cells
+    is_suited = isinstance(cells, Select) and _suits_layers(env, {"cells": cells}, play)
+    return cells if is_suited else None
 
 
 def _is_other(named: Named) -> bool:
