@@ -553,17 +553,23 @@ def test_a_table_of_whole_numbers_is_kept_where_layers_are_none() -> None:
 
 
 class Views(gym.Env[Any, Any]):
-    """Show one of thirty views of 16 numbers, and pay with a *chance* in each step."""
+    """Show one of thirty views of 16 numbers, and pay with a *chance* in each step.
+
+    new: share of steps that show a view which wasn't seen before, up to 200 of them.
+    """
 
     observation_space = Dict(view=Box(0, 255, (4, 4), np.uint8), side=Discrete(4), word=Text(5))
     action_space = Discrete(3)
 
-    def __init__(self, chance: float) -> None:
-        self._views, self._chance = np.random.default_rng(1).integers(10, size=(30, 4, 4)), chance
+    def __init__(self, chance: float, new: float = 0.0) -> None:
+        self._views = np.random.default_rng(1).integers(10, size=(230, 4, 4))
+        self._chance, self._new, self._at = chance, new, 30
 
     def _shown(self) -> Any:
-        draw = self.np_random
-        view = self._views[draw.integers(30)].astype(np.uint8)
+        draw, at = self.np_random, int(self.np_random.integers(30))
+        if draw.random() < self._new and self._at < 229:
+            self._at = at = self._at + 1
+        view = self._views[at].astype(np.uint8)
         return {"view": view, "side": int(draw.integers(4)), "word": "a"}
 
     def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
@@ -577,9 +583,9 @@ class Views(gym.Env[Any, Any]):
 
 @pytest.mark.filterwarnings("ignore::neurorl.errors.EnvironmentWarning")
 @pytest.mark.parametrize("flat", [False, True])
-def test_a_wide_table_is_kept_only_where_random_play_is_paid(flat: bool) -> None:
-    def config(chance: float) -> Any:
-        env: Any = Views(chance)
+def test_a_wide_table_is_kept_only_where_random_play_is_paid_and_saw_nearly_all(flat: bool) -> None:
+    def config(chance: float, new: float = 0.0) -> Any:
+        env: Any = Views(chance, new)
         if flat:
             env = gym.wrappers.TransformObservation(
                 env, lambda x: x["view"], Views.observation_space["view"]
@@ -587,8 +593,9 @@ def test_a_wide_table_is_kept_only_where_random_play_is_paid(flat: bool) -> None
         return make_config(env)
 
     assert isinstance(config(0.05).cells, HashedStates)
-    for chance in (0.0, 1e-4):
-        alone = config(chance)
+    assert isinstance(config(0.05, 0.02).cells, HashedStates)
+    for chances in ((0.0,), (1e-4,), (0.05, 0.06)):
+        alone = config(*chances)
         assert isinstance(alone.trunk.observations, Standardised)
         assert alone.cells.n_inputs == 16 + (not flat)
 

@@ -106,14 +106,19 @@ def hashed_cells(space: Space, rows: Any) -> HashedStates | None:
     places = np.flatnonzero((rows != rows[0]).any(axis=0)).tolist()
     if not places:
         return None
-    seen, times = np.unique(rows[:, places], axis=0, return_counts=True)
-    goes_on = len(places) <= MOST_JOINT and (times == 1).mean() * len(seen) > _NEW * len(rows)
-    if len(seen) > most or goes_on:
+    goes_on = len(places) <= MOST_JOINT and seen_once(rows) > _NEW
+    if goes_on or len(np.unique(rows[:, places], axis=0)) > most:
         return None
     parts = seen_parts(space)
     if any(seen_parts(part) for part in parts.values()):
         return None  # nested parts
     return HashedStates(rows.shape[1], tuple(places), keys=tuple(parts))
+
+
+def seen_once(rows: FloatArray) -> float:
+    """Return the share of observations that came once only."""
+    times = np.unique(rows, axis=0, return_counts=True)[1]
+    return float((times == 1).sum() / len(rows))
 
 
 def memories_of(space: Space, play: FirstPlay) -> tuple[float, ...]:

@@ -4,28 +4,30 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 
 from neurorl.errors import EnvironmentWarning, warn_of
-from neurorl.models.agent.config import AgentConfig
-from neurorl.models.agent.critics import Layers
 from neurorl.models.agent.fields import LOOKED_AT
 from neurorl.models.agent.gaussian_policy import Gaussian
-from neurorl.models.agent.policies import Softmax
 from neurorl.models.agent.schedules import HarmonicDecay
-from neurorl.models.deep.observations import Standardised
-from neurorl.models.defaults.boxes import MOST_JOINT, BoxRanges, sees_apart
-from neurorl.models.defaults.deep import DEEP, deep_defaults, deep_on, has_patches
-from neurorl.models.defaults.few_values import are_whole, number_cells
-from neurorl.models.defaults.images import is_image
+from neurorl.models.defaults.deep import deep_on
+from neurorl.models.defaults.few_values import number_cells
+from neurorl.models.defaults.layers import (
+    is_kept_up,
+    lambda_of,
+    misses_what_is_joint,
+    numbers_apart,
+    of_layers,
+    of_modules,
+    shows_images,
+    suits_layers,
+)
 from neurorl.models.defaults.observations import default_cells, default_features
 from neurorl.models.defaults.rates import (
     LAMBDA_OF_NUMBERS,
-    LAMBDA_OF_TILES,
     LEAST_GAMMA,
     TABLES,
     UNSEEN,
@@ -35,7 +37,7 @@ from neurorl.models.defaults.rates import (
     rates_of_numbers,
     reward_scale,
 )
-from neurorl.models.defaults.tables import hashed_cells, is_table, memories_for_table, table_cells
+from neurorl.models.defaults.tables import is_table, memories_for_table, table_cells
 from neurorl.models.features import Features, HashedStates, JointStates, OneHot, Select
 from neurorl.models.features.image_cells import ImageCells
 from neurorl.storage.plain import Named, PlainData
@@ -43,9 +45,6 @@ from neurorl.tasks.first_play import FirstPlay, first_play
 from neurorl.tasks.groups import most_steps
 from neurorl.tasks.kinds import Environment, Space
 
-_LAMBDAS, _LARGEST_LAMBDA = 15, 0.98
-"""Let the eligibilities of an actor of many cells last a fifteenth of what the discount looks
-ahead. Chosen on LunarLander-v3, seeds 100 to 102."""
 _LONGEST_HOLD, _HOLDS = 8, 25
 """Explore the same way for up to 8 decisions, at least 25 times in an episode."""
 _LONG, _DRAWN, _MOST_REPEATS = 500, 125, 8
@@ -74,13 +73,6 @@ _OTHER_NETWORK = ("neuron", "encoder", "rule")
 _OTHER_CELLS = frozenset({"critic.changes", "input_recalls", "hidden_recalls", "carries"})
 
 _NEEDED_BY_LOOKS = frozenset({"cells", "features"})
-_OF_SHARED = frozenset(
-    (
-        *("gamma", "lambda_actor", "alpha_hidden", "alpha_output", "hidden", "weight_bound"),
-        *("reward_scale", "schedule", "policy", "trunk", "critic", "modulator", "solved_at"),
-        "looks_at",
-    )
-)
 _OF_REPEATS = frozenset({"policy", "policy.repeats"})
 _OF_FALLING = frozenset({"schedule", "schedule.end", "schedule.episodes"})
 
@@ -100,33 +92,22 @@ def task_defaults(
     """
     play = functools.cache(lambda: first_play(env))
     is_other, chosen = _is_other(named), {}
-    shares = can_share and not spiking_critic and not _of_modules(named)
+    shares = can_share and not spiking_critic and not of_modules(named)
     gamma = _gamma(env, named)
-    is_seen_by_layers = shares and _shows_images(env, play)
+    is_seen_by_layers = shares and shows_images(env, play)
     if not (is_other or is_seen_by_layers):
         chosen = _table(env, model, named, play, spiking_critic)
         is_seen_by_layers = shares and (
-            _misses_what_is_joint(env.observation_space, chosen, play)
-            or _is_kept_up(env, chosen, play)
+            misses_what_is_joint(env.observation_space, chosen, play)
+            or is_kept_up(env, chosen, play)
         )
     if is_seen_by_layers:
-        fields = deep_defaults(env, sees_patches=not isinstance(chosen.get("cells"), HashedStates))
-        chosen = {**DEEP, **fields, "first_play_steps": play().steps}
-        is_vector = isinstance(chosen["trunk"].observations, Standardised)
-        if is_vector and isinstance(chosen["policy"], Softmax):
-            chosen |= _of_vectors(chosen["critic"], gamma, play())
-        return _left_by(named, chosen)
-    if shares and (apart := _numbers_apart(env, chosen, named, play)) is not None:
+        return _left_by(named, of_layers(env, chosen, gamma, play()))
+    if shares and (apart := numbers_apart(env, chosen, named, play)) is not None:
         chosen = deep_on(apart, TABLES[model]["lambda_actor"], LAMBDA_OF_NUMBERS, {})
     elif isinstance(chosen.get("cells"), (Select, ImageCells)):
-        has_layers = shares and _suits_layers(env, chosen, play)
-        repeats = _repeats(env, named, isinstance(chosen["cells"], Select), has_layers, play)
-        chosen |= _lambda(chosen, gamma) | _schedule(env, named) | repeats
-        if has_layers:
-            of_policy = {name.partition(".")[2]: value for name, value in repeats.items()}
-            kept = {name: chosen[name] for name in ("memories",) if name in chosen}
-            lambda_ = chosen["lambda_actor"]
-            chosen = deep_on(chosen["cells"], lambda_, lambda_, of_policy) | kept
+        has_layers = shares and suits_layers(env, chosen, play)
+        chosen = _of_tiles(env, chosen, named, gamma, has_layers, play)
     if gamma != LEAST_GAMMA:
         chosen["gamma"] = gamma
     if isinstance(env.action_space, gym.spaces.Box):
@@ -144,6 +125,26 @@ def task_defaults(
         chosen["first_play_steps"] = play().steps
         chosen["looks_at"] = _looks_at(env.observation_space, chosen, named, spiking_critic)
     return _left_by(named, chosen)
+
+
+def _of_tiles(
+    env: Environment,
+    chosen: Named,
+    named: Named,
+    gamma: float,
+    has_layers: bool,
+    play: Callable[[], FirstPlay],
+) -> PlainData:
+    """Return the fields of an agent whose cells are *chosen*, with hidden layers or without."""
+    cells = chosen["cells"]
+    repeats = _repeats(env, named, isinstance(cells, Select), has_layers, play)
+    fields = {**chosen, **lambda_of(chosen, gamma), **_schedule(env, named), **repeats}
+    if not has_layers:
+        return fields
+    of_policy = {name.partition(".")[2]: value for name, value in repeats.items()}
+    kept = {"memories": chosen["memories"]} if "memories" in chosen else {}
+    lambda_ = fields["lambda_actor"]
+    return {**deep_on(cells, lambda_, lambda_, of_policy), **kept}
 
 
 def _is_large(chosen: Named, play: FirstPlay) -> bool:
@@ -172,94 +173,6 @@ def _looks_at(space: Space, chosen: Named, named: Named, spiking_critic: bool) -
     return tuple(name for name in free if name not in named and not spiking_critic)
 
 
-def _of_modules(named: Named) -> bool:
-    """Return whether the user names a field that shared hidden layers don't read."""
-    return any(name.partition(".")[0] not in _OF_SHARED for name in named)
-
-
-def _shows_images(env: Environment, play: Callable[[], FirstPlay]) -> bool:
-    """Return whether the first play showed images, and too many of them for a table."""
-    space = env.observation_space
-    if not isinstance(space, gym.spaces.Box) or not has_patches(space):
-        return False
-    rows = play().all_numbers()
-    if rows is None or hashed_cells(space, rows) is not None:
-        return False
-    places = BoxRanges.of(space, rows, play().is_better(len(rows))).places
-    return len(places) > MOST_JOINT and is_image(space, rows, play().lengths)
-
-
-def _misses_what_is_joint(space: Space, table: Named, play: Callable[[], FirstPlay]) -> bool:
-    """Return whether many numbers have no cells, cells of single numbers only, or cells in vain.
-
-    Hidden layers learn which numbers matter together. A table of many numbers, of which nothing is
-    learned for what is new, suits tasks alone that random play finds rewards in. False for a task
-    that needs a memory.
-    """
-    cells = table.get("cells")
-    is_table = isinstance(cells, HashedStates)
-    if table.get("memories") or not (cells is None or is_table or isinstance(cells, Select)):
-        return False
-    rows = play().all_numbers()
-    if rows is None or np.ptp(rows, axis=0).astype(bool).sum() <= MOST_JOINT:
-        return False
-    return play().hardly_pays if is_table else cells is None or sees_apart(cells)
-
-
-def _is_kept_up(env: Environment, table: Named, play: Callable[[], FirstPlay]) -> bool:
-    """Return whether actions are numbers, and what they keep up random play soon lets fall.
-
-    That needs finer actions than votes tell apart. What random play can't fail keeps tiles, whose
-    agents explore in one direction for several steps. Chosen on an inverted double pendulum,
-    LunarLander-v3 by numbers, Hopper-v5 and Reacher-v5, seeds 100 to 103.
-    """
-    spaces = env.action_space, env.observation_space
-    are_numbers = all(isinstance(space, gym.spaces.Box) for space in spaces)
-    has_tiles = isinstance(table.get("cells"), Select) and not table.get("memories")
-    return are_numbers and has_tiles and play().soon_fails
-
-
-def _of_vectors(critic: Layers, gamma: float, play: FirstPlay) -> PlainData:
-    """Return eligibilities as long as those of tiles, and smaller errors, for choices by vectors.
-
-    Larger errors than the deviation of returns push an agent of four noisy queues to one action,
-    seeds 100 to 103. Where all steps cost alike, what is found once counts in full, and short
-    eligibilities find it sooner: Acrobot-v1 with eight random numbers, seeds 100 to 103.
-    """
-    chosen: PlainData = {"lambda_actor": LAMBDA_OF_TILES}
-    if not play.costs_alike:
-        chosen |= {"modulator.limit": 1.0, **_lambda(chosen, gamma)}
-    return {**chosen, "critic": replace(critic, lambda_=chosen["lambda_actor"])}
-
-
-def _suits_layers(env: Environment, table: Named, play: Callable[[], FirstPlay]) -> bool:
-    """Return whether hidden layers can see the tiles of a table, and are worth their time.
-
-    Actions that are numbers keep tiles alone, which explore in one direction for several steps:
-    without it MountainCarContinuous-v0 isn't learned. So do episodes of one decision: two levers
-    are told apart by 300 of them, and by layers aren't.
-    """
-    if isinstance(env.action_space, gym.spaces.Box):
-        return False
-    return isinstance(table["cells"], Select) and max(map(len, play().rewards), default=0) > 1
-
-
-def _numbers_apart(
-    env: Environment, table: Named, named: Named, play: Callable[[], FirstPlay]
-) -> Select | None:
-    """Return cells of whole numbers, one by one or in pairs, for hidden layers; None if unsuited.
-
-    What is learned of one state serves others that share numbers with it, as in a table of all
-    states it doesn't. None for a task that needs a memory.
-    """
-    space, cells = env.observation_space, table.get("cells")
-    if "cells" in named or table.get("memories") or not are_whole(space):
-        return None
-    cells = number_cells(space) if isinstance(cells, JointStates) else cells
-    is_suited = isinstance(cells, Select) and _suits_layers(env, {"cells": cells}, play)
-    return cells if is_suited else None
-
-
 def _is_other(named: Named) -> bool:
     """Return whether the user names a network that can't learn a table."""
     others = (name in named and named[name] != only for name, only in _OF_TABLES.items())
@@ -276,13 +189,6 @@ def _gamma(env: Environment, named: Named) -> float:
         return gamma
     gamma = round(1.0 - _HORIZONS / (most_steps(env) or 1), 3)
     return min(max(LEAST_GAMMA, gamma), _LARGEST_GAMMA)
-
-
-def _lambda(chosen: Named, gamma: float) -> PlainData:
-    """Return the decay of an actor's eligibilities, longer where the discount looks far ahead."""
-    usual = chosen.get("lambda_actor", AgentConfig.lambda_actor)
-    longest = round(1.0 - _LAMBDAS * (1.0 - gamma), 3)
-    return {"lambda_actor": min(longest, _LARGEST_LAMBDA)} if longest > usual else {}
 
 
 def _schedule(env: Environment, named: Named) -> PlainData:

@@ -1,0 +1,145 @@
+"""Choose whether shared hidden layers learn a task without a preset, and what they see of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import gymnasium as gym
+import numpy as np
+
+from neurorl.models.agent.config import AgentConfig
+from neurorl.models.agent.critics import Layers
+from neurorl.models.agent.policies import Softmax
+from neurorl.models.deep.observations import Standardised
+from neurorl.models.defaults.boxes import MOST_JOINT, BoxRanges, sees_apart
+from neurorl.models.defaults.deep import DEEP, deep_defaults, has_patches
+from neurorl.models.defaults.few_values import are_whole, number_cells
+from neurorl.models.defaults.images import is_image
+from neurorl.models.defaults.rates import LAMBDA_OF_TILES
+from neurorl.models.defaults.tables import hashed_cells, seen_once
+from neurorl.models.features import HashedStates, JointStates, Select
+from neurorl.storage.plain import Named, PlainData
+from neurorl.tasks.first_play import FirstPlay
+from neurorl.tasks.kinds import Environment, Space
+
+_OF_SHARED = frozenset(
+    (
+        *("gamma", "lambda_actor", "alpha_hidden", "alpha_output", "hidden", "weight_bound"),
+        *("reward_scale", "schedule", "policy", "trunk", "critic", "modulator", "solved_at"),
+        "looks_at",
+    )
+)
+_NEW_OF_MANY = 0.035
+"""Learn no table of many numbers if more than this share of what random play saw came once only:
+6 % and 4 % in MiniGrid-GoToObject-6x6-N2 and GoToDoor-5x5, 2 % in Dynamic-Obstacles-5x5."""
+_LAMBDAS, _LARGEST_LAMBDA = 15, 0.98
+"""Let the eligibilities of an actor of many cells last a fifteenth of what the discount looks
+ahead. Chosen on LunarLander-v3, seeds 100 to 102."""
+
+
+def of_modules(named: Named) -> bool:
+    """Return whether the user names a field that shared hidden layers don't read."""
+    return any(name.partition(".")[0] not in _OF_SHARED for name in named)
+
+
+def shows_images(env: Environment, play: Callable[[], FirstPlay]) -> bool:
+    """Return whether the first play showed images, and too many of them for a table."""
+    space = env.observation_space
+    if not isinstance(space, gym.spaces.Box) or not has_patches(space):
+        return False
+    rows = play().all_numbers()
+    if rows is None or hashed_cells(space, rows) is not None:
+        return False
+    places = BoxRanges.of(space, rows, play().is_better(len(rows))).places
+    return len(places) > MOST_JOINT and is_image(space, rows, play().lengths)
+
+
+def misses_what_is_joint(space: Space, table: Named, play: Callable[[], FirstPlay]) -> bool:
+    """Return whether many numbers have no cells, cells of single numbers only, or cells in vain.
+
+    Hidden layers learn which numbers matter together. A table of many numbers, of which nothing is
+    learned for what is new, suits tasks alone that random play finds rewards in, and of which it
+    saw nearly all. False for a task that needs a memory.
+    """
+    cells = table.get("cells")
+    is_table = isinstance(cells, HashedStates)
+    if table.get("memories") or not (cells is None or is_table or isinstance(cells, Select)):
+        return False
+    rows = play().all_numbers()
+    if rows is None or np.ptp(rows, axis=0).astype(bool).sum() <= MOST_JOINT:
+        return False
+    if not is_table:
+        return cells is None or sees_apart(cells)
+    return play().hardly_pays or seen_once(rows) > _NEW_OF_MANY
+
+
+def is_kept_up(env: Environment, table: Named, play: Callable[[], FirstPlay]) -> bool:
+    """Return whether actions are numbers, and what they keep up random play soon lets fall.
+
+    That needs finer actions than votes tell apart. What random play can't fail keeps tiles, whose
+    agents explore in one direction for several steps. Chosen on an inverted double pendulum,
+    LunarLander-v3 by numbers, Hopper-v5 and Reacher-v5, seeds 100 to 103.
+    """
+    spaces = env.action_space, env.observation_space
+    are_numbers = all(isinstance(space, gym.spaces.Box) for space in spaces)
+    has_tiles = isinstance(table.get("cells"), Select) and not table.get("memories")
+    return are_numbers and has_tiles and play().soon_fails
+
+
+def suits_layers(env: Environment, table: Named, play: Callable[[], FirstPlay]) -> bool:
+    """Return whether hidden layers can see the tiles of a table, and are worth their time.
+
+    Actions that are numbers keep tiles alone, which explore in one direction for several steps:
+    without it MountainCarContinuous-v0 isn't learned. So do episodes of one decision: two levers
+    are told apart by 300 of them, and by layers aren't.
+    """
+    if isinstance(env.action_space, gym.spaces.Box):
+        return False
+    return isinstance(table["cells"], Select) and max(map(len, play().rewards), default=0) > 1
+
+
+def numbers_apart(
+    env: Environment, table: Named, named: Named, play: Callable[[], FirstPlay]
+) -> Select | None:
+    """Return cells of whole numbers, one by one or in pairs, for hidden layers; None if unsuited.
+
+    What is learned of one state serves others that share numbers with it, as in a table of all
+    states it doesn't. None for a task that needs a memory.
+    """
+    space, cells = env.observation_space, table.get("cells")
+    if "cells" in named or table.get("memories") or not are_whole(space):
+        return None
+    cells = number_cells(space) if isinstance(cells, JointStates) else cells
+    is_suited = isinstance(cells, Select) and suits_layers(env, {"cells": cells}, play)
+    return cells if is_suited else None
+
+
+def of_layers(env: Environment, table: Named, gamma: float, play: FirstPlay) -> PlainData:
+    """Return the fields of hidden layers that see what is shown, as no *table* learns it."""
+    fields = deep_defaults(env, sees_patches=not isinstance(table.get("cells"), HashedStates))
+    chosen = {**DEEP, **fields, "first_play_steps": play.steps}
+    is_vector = isinstance(chosen["trunk"].observations, Standardised)
+    if is_vector and isinstance(chosen["policy"], Softmax):
+        chosen |= _of_vectors(chosen["critic"], gamma, play)
+    return chosen
+
+
+def _of_vectors(critic: Layers, gamma: float, play: FirstPlay) -> PlainData:
+    """Return eligibilities as long as those of tiles, and smaller errors, for choices by vectors.
+
+    Larger errors than the deviation of returns push an agent of four noisy queues to one action,
+    seeds 100 to 103. Where all steps cost alike, what is found once counts in full, and short
+    eligibilities find it sooner: Acrobot-v1 with eight random numbers, seeds 100 to 103.
+    """
+    chosen: PlainData = {"lambda_actor": LAMBDA_OF_TILES}
+    if not play.costs_alike:
+        chosen |= {"modulator.limit": 1.0, **lambda_of(chosen, gamma)}
+    return {**chosen, "critic": replace(critic, lambda_=chosen["lambda_actor"])}
+
+
+def lambda_of(chosen: Named, gamma: float) -> PlainData:
+    """Return the decay of an actor's eligibilities, longer where the discount looks far ahead."""
+    usual = chosen.get("lambda_actor", AgentConfig.lambda_actor)
+    longest = round(1.0 - _LAMBDAS * (1.0 - gamma), 3)
+    return {"lambda_actor": min(longest, _LARGEST_LAMBDA)} if longest > usual else {}
