@@ -523,6 +523,8 @@ def numbers_of(shown: Any) -> list[Any]:
         MultiBinary(4),
         Tuple((Discrete(3), Discrete(5, start=4))),
         Dict(a=Discrete(3), b=Discrete(2), c=Discrete(6)),
+        MultiDiscrete([5, 1, 4]),
+        MultiDiscrete([2] * 12),
     ],
 )
 def test_whole_numbers_are_seen_one_by_one_and_in_pairs(space: gym.Space[Any]) -> None:
@@ -535,8 +537,8 @@ def test_whole_numbers_are_seen_one_by_one_and_in_pairs(space: gym.Space[Any]) -
         state = tuple(np.concatenate([np.ravel(x) for x in numbers_of(shown)]).tolist())
         active[state] = frozenset(np.flatnonzero(config.cells(shown)).tolist())
     assert len({*active.values()}) == len(active)
-    # Of 2, 3 or 4 numbers: each alone, and each two.
-    assert {*map(len, active.values())} <= {3, 6, 10}
+    # Of 2, 3, 4 or 12 numbers: each alone, and each two.
+    assert {*map(len, active.values())} <= {3, 6, 10, 78}
     assert config.trunk.is_shared
     assert (config.lambda_actor, config.critic.lambda_) == (0.2, 0.9)
     assert config.policy.repeats == 1
@@ -548,6 +550,7 @@ def test_a_table_of_whole_numbers_is_kept_where_layers_are_none() -> None:
     assert isinstance(make_config(gym.wrappers.TimeLimit(Draws(space), 1)).cells, JointStates)
     assert isinstance(make_config(Draws(space), can_share=False).cells, JointStates)
     assert isinstance(make_config(Draws(MultiDiscrete([70, 50]))).cells, JointStates)  # too many
+    assert isinstance(make_config(Draws(MultiDiscrete([9, 1]))).cells, JointStates)  # one varies
     named = make_config(Draws(space), "lif", {"cells": JointStates((7, 3), (0, 0))})
     assert not named.trunk.is_shared
 

@@ -38,15 +38,14 @@ def pair_cells(space: Space, shown: Callable[[], FloatArray | None]) -> Select |
 def number_cells(space: Space) -> Select | None:
     """Return a cell for each value of each whole number, and for each combination of each two.
 
-    None for a single number, or if there may be too many cells.
+    Numbers of one value have none. None for a single number, or if there may be too many cells.
     """
     known = _ends(space)
-    if known is None or len(known[0]) < 2 or not _are_few(known[1]):
+    if known is None or not _are_few(known[1]):
         return None
-    places = range(len(known[0]))
-    return _select(
-        space, known, [*itertools.combinations(places, 1), *itertools.combinations(places, 2)]
-    )
+    places = np.flatnonzero(known[1] > 1.0).tolist()
+    pairs = list(itertools.combinations(places, 2))
+    return _select(space, known, [*itertools.combinations(places, 1), *pairs]) if pairs else None
 
 
 def are_whole(space: Space) -> bool:
