@@ -20,6 +20,7 @@ MASK = "action_mask"
 """Look up the actions allowed now under this key of an environment's info: an array of 0 and 1."""
 
 _MOST_ACTIONS = 4096
+_MOST_WHOLE = 2.0**52  # up to it, a float holds every whole number and the half after it
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +121,10 @@ class Alternatives(Actions):
 
 @dataclass(frozen=True, eq=False)
 class Numbers(Actions):
-    """Take numbers from *low* to *high*; the choice has each between -1 and 1, row by row."""
+    """Take numbers from *low* to *high*; the choice has each between -1 and 1, row by row.
+
+    Whole numbers share the range from -1 to 1 in equal parts.
+    """
 
     is_continuous: ClassVar[bool] = True
     low: FloatArray
@@ -134,8 +138,10 @@ class Numbers(Actions):
         return [0.0] * self.low.size
 
     def taken(self, choice: Sequence[float]) -> Array:
-        share = (np.reshape(choice, self.low.shape) + 1.0) * 0.5
-        return (self.low + share * (self.high - self.low)).astype(self.dtype)
+        share, span = (np.reshape(choice, self.low.shape) + 1.0) * 0.5, self.high - self.low
+        if np.dtype(self.dtype).kind == "f":
+            return (self.low + share * span).astype(self.dtype)
+        return (self.low + np.minimum(np.floor(share * (span + 1.0)), span)).astype(self.dtype)
 
     def drawn(self, draw: Callable[[], float]) -> list[float]:
         return [2.0 * draw() - 1.0 for _ in range(self.low.size)]
@@ -178,13 +184,13 @@ def read_actions(env: object, name: str = "") -> Actions:
 
 def _numbers(space: gym.spaces.Box, where: str) -> Numbers:
     low, high = space.low.astype(np.float64), space.high.astype(np.float64)
+    most = np.inf if np.dtype(space.dtype).kind == "f" else _MOST_WHOLE
     with np.errstate(over="ignore"):
-        is_bounded = bool(np.isfinite(high - low).all())
-    if not is_bounded or np.dtype(space.dtype).kind != "f":
+        is_bounded = bool((high - low < most).all() and (abs(low) < most).all())
+    if not is_bounded:
         remedy = "gymnasium.wrappers.RescaleAction, or an ActionWrapper with bounds"
-        what = "its numbers are whole" if is_bounded else "its numbers have no bounds"
-        limit = "a Box of floats with bounds"
-        raise UnsupportedError(where, f"actions: {what}", got=space, limit=limit, remedy=remedy)
+        what, limit = "actions: its numbers have no bounds", "a Box with bounds"
+        raise UnsupportedError(where, what, got=space, limit=limit, remedy=remedy)
     return Numbers(space.dtype, low, high)
 
 

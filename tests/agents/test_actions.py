@@ -18,6 +18,7 @@ from neurorl.errors import EnvError, UnsupportedError
 from neurorl.models.agent.gaussian_policy import Gaussian
 from neurorl.models.defaults.presets import make_config
 from neurorl.runs.evaluation import evaluate
+from neurorl.tasks.actions import read_actions
 from neurorl.tasks.groups import env_group
 
 SMALL: dict[str, Any] = {"actors": 2, "hidden": 3}
@@ -192,6 +193,41 @@ def test_who_played_without_masks_goes_on_without() -> None:
     assert not agent.is_masked
 
 
+@pytest.mark.parametrize(
+    "space",
+    [
+        Box(0, 1, (3,), np.int8),
+        Box(-2, 2, (1, 2), np.int64),
+        Box(np.array([0, 200]), np.array([7, 255]), (2,), np.uint8),
+        Box(-(2**50), 2**50, (1,), np.int64),
+    ],
+)
+def test_whole_numbers_share_the_range(space: Box) -> None:
+    task = Task("numbers")
+    task.action_space = space
+    actions = read_actions(task)
+    assert actions.is_continuous
+    whole = sum(actions.groups(1))
+    for end, known in ((-1.0, space.low), (1.0, space.high)):
+        np.testing.assert_array_equal(actions.taken([end] * whole), known)
+    drawn = np.random.default_rng(3).uniform(-1.0, 1.0, (9_000, whole))
+    taken = [actions.taken(row.tolist()) for row in drawn]
+    assert all(space.contains(one) for one in taken)
+    if space.dtype.itemsize < 8 or space.high.max() < 9:
+        for row in np.reshape(taken, (len(taken), whole)).T:
+            n = np.unique(row, return_counts=True)[1]
+            assert len(n) in set((space.high.astype(int) - space.low + 1).ravel().tolist())
+            assert np.all(abs(n - n.mean()) < 5.0 * np.sqrt(n.mean()))
+
+
+def test_an_agent_orders_whole_numbers() -> None:
+    task = Task("numbers")
+    task.action_space = Box(0, np.array([9, 40]), (2,), np.int16)
+    agent = SpikingActorCritic(task, seed=3, reward_scale=0.1, **SMALL)
+    agent.learn(total_episodes=3)  # the task asserts that its space has each action
+    assert task.action_space.contains(agent.predict(np.zeros(2, np.float32)))
+
+
 def test_what_does_not_go_together() -> None:
     with pytest.raises(UnsupportedError, match="its actions are numbers"):
         SpikingActorCritic("Pendulum-v1", policy="softmax", **SMALL)
@@ -202,6 +238,9 @@ def test_what_does_not_go_together() -> None:
         task.action_space = Box(low, high, (2,), np.float64)
         with pytest.raises(UnsupportedError, match=r"no bounds.*RescaleAction"):
             SpikingActorCritic(task, **SMALL)
+    task.action_space = Box(0, np.iinfo(np.int64).max, (2,), np.int64)  # a float can't hold these
+    with pytest.raises(UnsupportedError, match=r"no bounds.*RescaleAction"):
+        SpikingActorCritic(task, **SMALL)
     task.action_space = gym.spaces.Tuple([Discrete(2)])
     with pytest.raises(UnsupportedError, match="Discrete, MultiDiscrete, MultiBinary or Box"):
         SpikingActorCritic(task, **SMALL)
