@@ -15,6 +15,7 @@ from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Sp
 from neurorl import SpikingActorCritic, evaluate
 from neurorl.errors import DescriptionError
 from neurorl.models.agent.memories import Memories
+from neurorl.models.defaults.hidden_state import flags_of_actions, products
 from neurorl.models.defaults.presets import make_config
 from neurorl.models.features import GaussianCells, HashedStates, OneHot, Select
 from neurorl.tasks import first_play as playing
@@ -197,6 +198,24 @@ class Walk(Told):
         return self._at == 3
 
 
+class Noise(Env):
+    """Show samples of a space, and pay by chance, whatever is done."""
+
+    def __init__(self, shown: Space[Any], action_space: Space[Any]) -> None:
+        self.observation_space, self.action_space = shown, action_space
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        super().reset(seed=seed)
+        self._left = 20
+        self.observation_space.seed(int(self.np_random.integers(2**31)))
+        return self.observation_space.sample(), {}
+
+    def step(self, action: Any) -> Any:
+        self._left -= 1
+        shown, reward = self.observation_space.sample(), float(self.np_random.random())
+        return shown, reward, self._left == 0, False, {}
+
+
 @pytest.fixture(params=range(5))
 def seeded(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Play other random steps."""
@@ -248,6 +267,13 @@ CONTROLS: dict[str, Callable[[], Env]] = {
     "contexts in a Box": lambda: Context("Box"),
     "noise": lambda: NoisyContext("MultiBinary"),
     "chance": lambda: Chance("MultiDiscrete"),
+    "noise of many states": lambda: Noise(Discrete(50), Discrete(18)),
+    "noise, many actions": lambda: Noise(Discrete(6), Discrete(500)),
+    "noise, many choices": lambda: Noise(MultiDiscrete([5, 5]), MultiDiscrete([100, 90, 80])),
+    "numbers, many actions": lambda: Noise(Box(-1, 1, (4,)), Discrete(200)),
+    "numbers, many choices": lambda: Noise(Box(-1, 1, (4,)), MultiBinary(300)),
+    "numbers, many numbers": lambda: Noise(Box(-1, 1, (4,)), Box(-1, 1, (400,))),
+    "numbers, whole numbers": lambda: Noise(Box(-1, 1, (9,)), Box(0, 90, (3,), np.int16)),
     "a walk": Walk,
     "a walk in a Tuple": lambda: Walk("Tuple"),
     "the same beginning": Costs,
@@ -267,6 +293,20 @@ CONTROLS: dict[str, Callable[[], Env]] = {
 @pytest.mark.parametrize("name", CONTROLS)
 def test_nothing_is_remembered_where_all_is_shown(name: str) -> None:
     assert make_config(CONTROLS[name]()).memories == ()
+
+
+def test_what_is_predicted_from_stays_small() -> None:
+    """Least squares of more than some thousand predictors would take minutes and gigabytes."""
+    for actions in (Discrete(3), Discrete(2000), MultiDiscrete([40] * 30), Box(-1, 1, (500,))):
+        play = playing.play_again(Noise(Box(-1, 1, (4,)), actions), 600, 3)
+        assert play is not None
+        flags = flags_of_actions(play)
+        assert flags.shape == (600, min(256, 3 if actions == Discrete(3) else 256))
+        # The numbers' own products stay, whatever the actions are.
+        shown = np.concatenate([np.random.default_rng(3).random((600, 4)), flags], axis=1)
+        made = sum(columns.shape[1] for columns in products(shown, 2))
+        is_number = isinstance(actions, Box)
+        assert made == (28 if actions == Discrete(3) else 0 if is_number else 10)
 
 
 def test_features_that_are_named_are_kept_without_a_memory() -> None:

@@ -37,6 +37,8 @@ _MOST_NEWEST = 20
 """Ask whether older observations tell more only if at most so many numbers of the newest vary."""
 _OF_FLAGS, _MOST_VALUES = 2, 32
 """Count the values of a flag, and of a number that takes a few."""
+_MOST_FLAGS, _MOST_PRODUCTS = 256, 1000
+"""Limit the predictors: least squares take the third power of their number."""
 
 
 def memories_for(play: FirstPlay, rows: FloatArray, most: int) -> tuple[float, ...]:
@@ -73,8 +75,15 @@ def has_rows_for_cubes(seen: FloatArray) -> bool:
 
 
 def products(numbers: FloatArray, degree: int) -> list[FloatArray]:
-    """Return the products of two numbers, and so on up to so many, a column each."""
+    """Return the products of two numbers, and so on up to so many, a column each.
+
+    If these are over 1,000, flags have none, nor have other numbers if theirs alone are.
+    """
     found = []
+    if math.comb(numbers.shape[1] + degree, degree) > _MOST_PRODUCTS:
+        numbers = numbers[:, [len(np.unique(column)) > _OF_FLAGS for column in numbers.T]]
+    if math.comb(numbers.shape[1] + degree, degree) > _MOST_PRODUCTS:
+        return []
     for n in range(2, degree + 1):
         factors = [*itertools.combinations_with_replacement(range(numbers.shape[1]), n)]
         places = np.array(factors, dtype=np.intp).reshape(-1, n)
@@ -110,12 +119,18 @@ def _takes_few(numbers: FloatArray) -> bool:
 
 
 def flags_of_actions(play: FirstPlay) -> FloatArray:
-    """Return the actions as numbers, ``(steps, k)``: a choice among n is n flags."""
+    """Return the actions as numbers, ``(steps, k)``: a choice among n is n flags.
+
+    Of more than 256 flags, those of the choices that were taken most often are kept.
+    """
     actions = np.array([np.ravel(action) for action in play.actions])
     if actions.dtype.kind not in "iu":
-        return np.asarray(actions, dtype=np.float64)
-    columns = [column[:, None] == np.unique(column) for column in actions.T]
-    return np.asarray(np.concatenate(columns, axis=1), dtype=np.float64)
+        return np.asarray(actions[:, :_MOST_FLAGS], dtype=np.float64)
+    values, counts = zip(*(np.unique(x, return_counts=True) for x in actions.T), strict=True)
+    every = [(column, value) for column, of in enumerate(values) for value in of]
+    kept = np.sort(np.argsort(-np.concatenate(counts), kind="stable")[:_MOST_FLAGS])
+    flags = [actions[:, column] == value for column, value in (every[k] for k in kept)]
+    return np.array(flags, dtype=np.float64).T
 
 
 def left_over(

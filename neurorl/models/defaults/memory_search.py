@@ -112,8 +112,10 @@ class _Search:
     ) -> None:
         self._past, self._actions = past, scaled(actions)
         self._kinds = _kinds(seen, actions)
-        both = scaled(seen)[:, :, None] * self._actions[:, None]
-        self._products = [both.reshape(len(seen), -1), self._actions]
+        shown, self._products = scaled(seen), [self._actions]
+        if shown.shape[1] * self._actions.shape[1] <= _MOST_TERMS:
+            both = shown[:, :, None] * self._actions[:, None]
+            self._products.insert(0, both.reshape(len(seen), -1))
         numbers = scaled(np.concatenate([seen, actions], axis=1))
         self._terms = [np.ones((len(seen), 1)), numbers]
         if numbers.shape[1] ** 2 <= 10 * _MOST_TERMS:
@@ -127,7 +129,7 @@ class _Search:
         variance = float(y.var(axis=0).sum())
         if not variance > 0.0:
             return ()
-        left = self._errors(y) / variance
+        left = min((self._errors(y, times=n) for n in (1, 2)), key=np.mean) / variance
         if left.mean() <= max(hidden, least):
             return ()
         found: list[tuple[float, float]] = []
@@ -142,13 +144,15 @@ class _Search:
         others = sorted((pair for pair in found if pair[1] != best), reverse=True)
         return () if best is None else (best, *(keep for _, keep in others))
 
-    def _errors(self, y: FloatArray, memory: FloatArray | None = None) -> FloatArray:
+    def _errors(
+        self, y: FloatArray, memory: FloatArray | None = None, times: int = 1
+    ) -> FloatArray:
         """Return the squared errors of rows that weren't fitted, all columns together, ``(n,)``.
 
-        What is left is averaged for each observation and action, and again with the memory, or once
-        more without one, so that neither is nearer to 0.
+        What is left is averaged for each observation and action so many *times*, as each brings a
+        mean of few rows nearer, and once more with the memory.
         """
-        terms, kinds = self._terms, [self._kinds, self._kinds]
+        terms, kinds = self._terms, [self._kinds] * times
         if memory is not None:
             kinds = [self._kinds, _kinds(self._kinds[:, None], memory)]
             numbers = scaled(memory)
