@@ -135,6 +135,12 @@ class FirstPlay:
         return not any(map(any, self.rewards))
 
     @property
+    def pays_at_ends(self) -> bool:
+        """Return whether episodes paid, or cost, something in their last steps and in no other."""
+        within = any(any(episode[:-1]) for episode in self.rewards)
+        return not (within or self.pays_nothing)
+
+    @property
     def hardly_pays(self) -> bool:
         """Return whether fewer than one of a thousand steps had a reward."""
         n_paid = sum(reward != 0.0 for episode in self.rewards for reward in episode)

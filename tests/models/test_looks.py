@@ -8,6 +8,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
+from gymnasium.spaces import Box
 from tasks_that_grow import Cue, CueInTwo, Door, Drift, Far
 
 from neurorl.errors import DescriptionError
@@ -89,6 +90,45 @@ def test_numbers_beyond_their_tiles_get_wider_ones() -> None:
     high = max(part.high.max() for part in changes["cells"].of.parts)
     assert max(part.high.max() for part in config.cells.of.parts) < 10 < high  # type: ignore[attr-defined]
     assert looked(Drift(), first_play(Drift()))[1] == {}
+
+
+class Level(gym.Env[Any, Any]):
+    """Show a level that random actions, or others, drive to a hundred; none is better."""
+
+    observation_space = Box(-200.0, 200.0, (2,), np.float64)
+
+    def __init__(self, action_space: gym.Space[Any]) -> None:
+        self.action_space = action_space
+
+    def _shown(self) -> Any:
+        self._left -= 1
+        return np.array([self.np_random.uniform(*self.ends), self.np_random.uniform(-1.0, 1.0)])
+
+    ends = (0.0, 100.0)
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        super().reset(seed=seed)
+        self._left = 30
+        return self._shown(), {}
+
+    def step(self, action: Any) -> Any:
+        return self._shown(), float(np.sum(action)), False, self._left == 0, {}
+
+
+@pytest.mark.parametrize("ends", [(0.0, 20.0), (40.0, 50.0), (20.0, 90.0), (-5.0, 100.0)])
+def test_tiles_move_to_where_numbers_have_led(ends: tuple[float, float]) -> None:
+    numbers, choices = Level(Box(-1.0, 1.0, (2,))), Level(gym.spaces.Discrete(3))
+    for env, moves in ((numbers, ends[1] - ends[0] < 33.0), (choices, False)):
+        env.ends = ends
+        seen = first_play(env)
+        env.ends = Level.ends
+        config, changes = looked(env, seen)
+        assert isinstance(config.cells, Select)
+        assert ("cells" in changes) == moves
+        if moves:
+            parts = [part for part in changes["cells"].of.parts if len(part.low) == 2]
+            low, high = parts[0].low[0], parts[0].high[0]
+            assert low < ends[0] + 1.0 < ends[1] - 1.0 < high < ends[1] + 30.0
 
 
 @pytest.mark.parametrize("make", [Cue, CueInTwo])

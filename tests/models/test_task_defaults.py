@@ -544,6 +544,28 @@ def test_whole_numbers_are_seen_one_by_one_and_in_pairs(space: gym.Space[Any]) -
     assert config.policy.repeats == 1
 
 
+class Ends(gym.Wrapper[Any, Any, Any, Any]):
+    """Pay at the end of an episode alone, or nothing."""
+
+    pays = 1.0
+
+    def step(self, action: Any) -> Any:
+        shown, _, *ends, info = self.env.step(action)
+        return shown, self.pays * any(ends), *ends, info
+
+
+@pytest.mark.parametrize(("pays", "lambda_"), [(1.0, 0.8), (-1.0, 0.8), (0.0, 0.2)])
+def test_games_that_pay_at_their_end_have_longer_eligibilities(pays: float, lambda_: float) -> None:
+    env = Ends(Draws(MultiDiscrete([7, 3])))
+    env.pays = pays
+    config = make_config(env)
+    assert config.lambda_actor == lambda_
+    assert config.critic.lambda_ == 0.9
+    assert make_config(env, "lif", {"lambda_actor": 0.4}).lambda_actor == 0.4
+    assert not FirstPlay(0, [[0.0, 1.0], [1.0, 0.0]]).pays_at_ends
+    assert FirstPlay(0, [[0.0, 1.0], [0.0, 0.0], [-2.0]]).pays_at_ends
+
+
 def test_a_table_of_whole_numbers_is_kept_where_layers_are_none() -> None:
     space = MultiDiscrete([7, 3])
     assert isinstance(make_config(Draws(space, Box(-1.0, 1.0, (1,)))).cells, JointStates)

@@ -27,6 +27,7 @@ from neurorl.models.defaults.layers import (
 )
 from neurorl.models.defaults.observations import default_cells, default_features
 from neurorl.models.defaults.rates import (
+    LAMBDA_OF_ENDS,
     LAMBDA_OF_NUMBERS,
     LEAST_GAMMA,
     TABLES,
@@ -104,7 +105,8 @@ def task_defaults(
     if is_seen_by_layers:
         return _left_by(named, of_layers(env, chosen, gamma, play()))
     if shares and (apart := numbers_apart(env, chosen, named, play)) is not None:
-        chosen = deep_on(apart, TABLES[model]["lambda_actor"], LAMBDA_OF_NUMBERS, {})
+        lambda_ = LAMBDA_OF_ENDS if play().pays_at_ends else TABLES[model]["lambda_actor"]
+        chosen = deep_on(apart, lambda_, LAMBDA_OF_NUMBERS, {})
     elif isinstance(chosen.get("cells"), (Select, ImageCells)):
         has_layers = shares and suits_layers(env, chosen, play)
         chosen = _of_tiles(env, chosen, named, gamma, has_layers, play)
