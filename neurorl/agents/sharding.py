@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from neurorl.agents.budget import Budget
-from neurorl.agents.episodes import State
 from neurorl.agents.group import AgentGroup, Callback, GroupPlan
 from neurorl.agents.local import JointReplicas, seeds_of
 from neurorl.agents.looking import LookingReplicas
 from neurorl.agents.replicas import Replicas
 from neurorl.backends.spec import BackendSpec
 from neurorl.models.agent.config import AgentConfig
-from neurorl.models.defaults.looks import Look
-from neurorl.numerics.arrays import FloatArray
 from neurorl.storage.plain import plain
 from neurorl.tasks.groups import EnvGroup, SeparateEnvs
 
@@ -28,6 +25,19 @@ eligibilities are read in order once per window, which memory is fast enough for
 
 _BYTES_PER_NEURON = 64
 """Count membrane, input, traces and spikes; rasters add one byte for each step."""
+
+
+_Method = TypeVar("_Method", bound=Callable[..., object])
+
+
+def _in_its_group(method: _Method) -> _Method:
+    """Return the *method* of `GroupsInTurn` that asks the group in which an agent is."""
+
+    def ask(self: GroupsInTurn, k: int, *others: object) -> object:
+        group, own = self._places[k]
+        return getattr(group, method.__name__)(own, *others)
+
+    return cast(_Method, ask)
 
 
 class GroupsInTurn(AgentGroup):
@@ -46,9 +56,16 @@ class GroupsInTurn(AgentGroup):
         self.groups = groups
         self._places = [(group, k) for group in groups for k in range(len(group.seeds))]
 
-    def env_steps(self, k: int) -> int:
-        group, own = self._places[k]
-        return group.env_steps(own)
+    env_steps = _in_its_group(AgentGroup.env_steps)
+    state = _in_its_group(AgentGroup.state)
+    leave = _in_its_group(AgentGroup.leave)
+    config_of = _in_its_group(AgentGroup.config_of)
+    looks = _in_its_group(AgentGroup.looks)
+    suit = _in_its_group(AgentGroup.suit)
+    is_masked = _in_its_group(AgentGroup.is_masked)
+    weights = _in_its_group(AgentGroup.weights)
+    _restore = _in_its_group(AgentGroup._restore)
+    _adopt = _in_its_group(AgentGroup._adopt)
 
     def play(self, budget: Budget, callback: Callback | None = None) -> Iterator[int]:
         """Do as `learn`, and yield how many agents took each environment step."""
@@ -64,45 +81,9 @@ class GroupsInTurn(AgentGroup):
             if running:
                 yield sum(taken)
 
-    def state(self, k: int) -> State:
-        group, own = self._places[k]
-        return group.state(own)
-
-    def leave(self, k: int) -> None:
-        group, own = self._places[k]
-        group.leave(own)
-
-    def config_of(self, k: int) -> AgentConfig:
-        group, own = self._places[k]
-        return group.config_of(own)
-
-    def looks(self, k: int) -> list[Look]:
-        group, own = self._places[k]
-        return group.looks(own)
-
-    def suit(self, k: int, config: AgentConfig) -> None:
-        group, own = self._places[k]
-        group.suit(own, config)
-
-    def is_masked(self, k: int) -> bool:
-        group, own = self._places[k]
-        return group.is_masked(own)
-
-    def weights(self, k: int) -> dict[str, FloatArray]:
-        group, own = self._places[k]
-        return group.weights(own)
-
     def close(self) -> None:
         for group in self.groups:
             group.close()
-
-    def _restore(self, k: int, state: State, moved: bool, episodes: int) -> None:
-        group, own = self._places[k]
-        group._restore(own, state, moved, episodes)
-
-    def _adopt(self, k: int, state: State) -> None:
-        group, own = self._places[k]
-        group._adopt(own, state)
 
 
 class ReplicaGroups(GroupsInTurn):
