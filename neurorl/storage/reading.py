@@ -9,6 +9,7 @@ import json
 import os
 import stat
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
@@ -45,14 +46,8 @@ def read_bytes(path: Path, limit: int, place: FilePlace) -> bytes:
 
     Raises RunError if it is missing, larger, or no ordinary file.
     """
-    try:
-        with _open(path) as file:
-            size = _check_size(file, limit, place)
-            return file.read(size)
-    except (OSError, ValueError) as exc:
-        if isinstance(exc, RunError):
-            raise
-        raise _unreadable(place, exc) from exc
+    with _opened(path, limit, place) as (file, size):
+        return file.read(size)
 
 
 def read_lines(path: Path, limit: int, longest: int, place: FilePlace) -> Iterator[str]:
@@ -60,17 +55,11 @@ def read_lines(path: Path, limit: int, longest: int, place: FilePlace) -> Iterat
 
     Raises RunError as `read_bytes`, and for what isn't text.
     """
-    try:
-        with _open(path) as file:
-            _check_size(file, limit, place)
-            while line := file.readline(longest + 1):
-                if len(line) > longest:
-                    raise place.wrong("has too long a line", limit=f"{longest} bytes")
-                yield line.decode()
-    except (OSError, ValueError) as exc:
-        if isinstance(exc, RunError):
-            raise
-        raise _unreadable(place, exc) from exc
+    with _opened(path, limit, place) as (file, _):
+        while line := file.readline(longest + 1):
+            if len(line) > longest:
+                raise place.wrong("has too long a line", limit=f"{longest} bytes")
+            yield line.decode()
 
 
 def read_json(path: Path, place: FilePlace, limit: int = JSON_BYTES) -> Any:
@@ -116,23 +105,26 @@ def json_memory(data: bytes) -> int:
     return 2 * len(data) + sum(data.count(mark) * each for mark, each in _MEMORY_OF.items())
 
 
-def _open(path: Path) -> BinaryIO:
-    """Open a file without waiting for the writer of a pipe."""
+@contextmanager
+def _opened(path: Path, limit: int, place: FilePlace) -> Iterator[tuple[BinaryIO, int]]:
+    """Open an ordinary file, and yield it with its size; all errors are a RunError."""
 
     def opener(name: str, flags: int) -> int:
-        return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
+        return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))  # waits for no pipe's writer
 
-    return open(path, "rb", opener=opener)
-
-
-def _check_size(file: BinaryIO, limit: int, place: FilePlace) -> int:
-    status = os.fstat(file.fileno())
-    if not stat.S_ISREG(status.st_mode):
-        raise place.wrong("is no ordinary file")
-    if status.st_size > limit:
-        got, most = f"{status.st_size} bytes", f"{limit} bytes"
-        raise place.wrong("is too large", got, most)
-    return status.st_size
+    try:
+        with open(path, "rb", opener=opener) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise place.wrong("is no ordinary file")
+            if status.st_size > limit:
+                got, most = f"{status.st_size} bytes", f"{limit} bytes"
+                raise place.wrong("is too large", got, most)
+            yield file, status.st_size
+    except (OSError, ValueError) as exc:
+        if isinstance(exc, RunError):
+            raise
+        raise _unreadable(place, exc) from exc
 
 
 def _unreadable(place: FilePlace, exc: Exception) -> RunError:
