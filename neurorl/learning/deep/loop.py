@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.backends.base import Backend
 from neurorl.errors import UnsupportedError
 from neurorl.learning.deep.memory import DeepMemory, deep_memory
 from neurorl.learning.deep.plan import DeepLayer, DeepPlan, Half, first_copies
@@ -26,7 +25,6 @@ from neurorl.learning.deep.rule import (
 )
 from neurorl.learning.finite import NotFiniteError
 from neurorl.learning.loops.numpy import NumpyLoop
-from neurorl.models.agent.config import AgentConfig
 from neurorl.models.features import Raw
 from neurorl.network.description import CURRENT_GRID
 from neurorl.numerics.arrays import Array, FloatArray, zeros_on_lines
@@ -38,21 +36,13 @@ class DeepLoop(NumpyLoop):
     memory: DeepMemory
     _parts: Sequence[DeepMemory]  # type: ignore[assignment]
 
-    def __init__(
-        self,
-        config: AgentConfig,
-        backend: Backend,
-        n_actions: int | Sequence[int],
-        greedy: bool = False,
-        learns: bool = True,
-    ) -> None:
+    def _hold_learned(self, learns: bool) -> None:
+        config, backend = self.config, self.backend
         if backend.arithmetic.counts_spikes:
             where, what = f"arithmetic {backend.arithmetic_name!r}", "has no units of this trunk"
             raise UnsupportedError(where, what, remedy="trunk='modules'")
-        self.config, self.backend, self.n = config, backend, backend.n_replicas
         self.critic, self._learns_late, self._shadow = None, learns, True
         self._levels = {}
-        self._hold_decisions(config.policy.at_best() if greedy else config.policy, n_actions)
         self._hold_seen()
         backend.check_can("reset", *(["set_weights"] if learns else []))
         self.layers = self.plan = DeepPlan.of(backend.network, config)  # type: ignore[assignment]
@@ -76,7 +66,6 @@ class DeepLoop(NumpyLoop):
         self._present: list[dict[str, Array]] = [{} for _ in range(self.n)]
         n_channels = self.trunk.observations.channels(self.config.cells.size)
         self._entering = zeros_on_lines((self.n, n_channels), np.float64)
-        self._prepare()
 
     def _prepare(self) -> None:
         self._hold_draws(self._entering.shape[1])

@@ -65,13 +65,20 @@ class Loop(Sight, abc.ABC):
         greedy: bool = False,
         learns: bool = True,
     ) -> None:
-        self.backend = backend
-        self.config = config
+        self.config, self.backend, self.n = config, backend, backend.n_replicas
+        self._hold_decisions(config.policy.at_best() if greedy else config.policy, n_actions)
+        self._hold_learned(learns)
+        self._prepare()
+
+    def _hold_learned(self, learns: bool) -> None:
+        """Make the plan and the memory of agents, and the arrays of windows and of what they see.
+
+        Raises an error if they can't learn so on this backend.
+        """
+        config, backend = self.config, self.backend
         self.plan = LearningPlan(backend.network, config)
         self.critic, self.first_vote = self.plan.critic, self.plan.first_vote
         self._learns_late = learns and self.critic is not None
-        self.n = backend.n_replicas
-        self._hold_decisions(config.policy.at_best() if greedy else config.policy, n_actions)
         weights = self._in_force()
         if learns:
             check_learning(config, backend)
@@ -94,7 +101,6 @@ class Loop(Sight, abc.ABC):
         self._take_levels()
         self._hold_window()
         self._hold_seen()
-        self._prepare()
 
     def _in_force(self) -> dict[str, FloatArray]:
         """Return the weights of all projections, ``(N, *shape)``."""
