@@ -23,6 +23,7 @@ from neurorl.expressions.nodes import Kind, Name, Style, render
 from neurorl.native import SOURCES
 from neurorl.numerics.arrays import Array
 from neurorl.program import NodeProgram, Program
+from neurorl.storage.plain import PlainData
 
 _C = (SOURCES / "expressions.h").read_text()
 _STYLE = Style(
@@ -64,35 +65,43 @@ def assignments(
     return code
 
 
-@functools.cache
-def expression_functions() -> dict[str, Any]:
-    """Return the Brian2 functions that `expression_text` calls, for a group's namespace."""
-    made = {f"neurorl_{x}": _function(x, one.arguments, one.numpy) for x, one in FUNCTIONS.items()}
-    made["neurorl_power"] = _function("power", ("number", "whole"), _power)
-    made["neurorl_divide"] = _function("divide", ("number", "number"), np.divide)
-    return made
-
-
 def _power(x: Any, exponent: Any) -> Any:
     return power(np.asarray(x, dtype=np.float64), int(exponent))
 
 
-def _function(name: str, kinds: tuple[Kind | str, ...], numpy: Callable[..., Any]) -> Any:
-    """Return one Brian2 function."""
+CALLED: Mapping[str, tuple[tuple[Kind | str, ...], Callable[..., Any]]] = {
+    **{f"neurorl_{name}": (one.arguments, one.numpy) for name, one in FUNCTIONS.items()},
+    "neurorl_power": (("number", "whole"), _power),
+    "neurorl_divide": (("number", "number"), np.divide),
+}
+"""Map the names of functions that `expression_text` calls to the kinds of their arguments, and to
+what computes them in NumPy."""
+
+
+@functools.cache
+def expression_functions() -> dict[str, Any]:
+    """Return the Brian2 functions that `expression_text` calls, for a group's namespace."""
+    made = {}
+    for name, (kinds, numpy) in CALLED.items():
+        declared = f"double {name}({', '.join(_IN_C[kind] for kind in kinds)}) noexcept nogil"
+        code = f"cdef extern from *:\n    '''\n{indent(_C, '    ')}\n    '''\n    {declared}\n"
+        made[name] = function_of(name, numpy, [_TYPES[kind] for kind in kinds], code)
+        made[name].implementations.add_implementation("cpp", _C, name=name)
+    return made
+
+
+def function_of(
+    name: str, numpy: Any, types: Sequence[str], cython: str, namespace: PlainData | None = None
+) -> Any:
+    """Return a Brian2 function of these types. namespace: arrays that its Cython refers to."""
     from neurorl.backends.brian2.vendor import brian2  # takes a second, so late
 
-    function = brian2.Function(
-        numpy,
-        arg_units=[bool if kind == "boolean" else 1 for kind in kinds],
-        return_unit=1,
-        arg_types=[_TYPES[kind] for kind in kinds],
-        return_type="float",
-    )
+    units = [bool if kind == "any" else 1 for kind in types]
+    own = {"arg_units": units, "arg_types": [*types], "return_unit": 1, "return_type": "float"}
+    function = brian2.Function(numpy, **own)
+    # Not add_numpy_implementation, whose wrapper formats an error message on every call.
     function.implementations.add_implementation("numpy", numpy)
-    declared = f"double neurorl_{name}({', '.join(_IN_C[kind] for kind in kinds)}) noexcept nogil"
-    cython = f"cdef extern from *:\n    '''\n{indent(_C, '    ')}\n    '''\n    {declared}\n"
-    function.implementations.add_implementation("cython", cython, name=f"neurorl_{name}")
-    function.implementations.add_implementation("cpp", _C, name=f"neurorl_{name}")
+    function.implementations.add_implementation("cython", cython, name=name, namespace=namespace)
     return function
 
 
@@ -135,11 +144,14 @@ def past_release(variable: str, age: int) -> str:
     return variable if age == 1 else f"past_{variable}_{age}"
 
 
+_DTYPES: Mapping[str, str] = {"1": "float64", "integer": "int64", "boolean": "bool_"}
+
+
 @dataclass(frozen=True)
 class GroupText:
     """Hold the arguments of a `brian2.NeuronGroup`, and the code of its ``run_regularly``.
 
-    title: a comment for the reader.
+    title: a comment for the reader. begins: what variables are at the start, by name.
     """
 
     title: str
@@ -147,11 +159,18 @@ class GroupText:
     size: int
     model: str
     threshold: str
-    reset: str = ""
-    update: str = ""
+    reset: str
+    update: str
+    begins: Mapping[str, Array]
 
     def __str__(self) -> str:
         return self.written()
+
+    @property
+    def dtypes(self) -> dict[str, str]:
+        """Return NumPy's name for the type of each variable that the model declares."""
+        kinds = (line.split(" : ") for line in self.model.splitlines())
+        return {name: _DTYPES[kind.split()[0]] for name, kind in kinds}
 
     def written(self, more: str = "") -> str:
         """Return the code that makes the group. more: other arguments, each after a comma."""
@@ -220,6 +239,7 @@ def group_text(program: Program, k: int) -> GroupText:
         update.append("dead = dead - int(dead > 0)")
         threshold = f"live and ({threshold})"
         reset.append("dead = refractory_steps")
+    declared = {line.split(" : ")[0] for line in model}
     return GroupText(
         title=f"{'source' if node.is_source else 'population'} {node.name!r}",
         name=f"node_{k}",
@@ -228,12 +248,13 @@ def group_text(program: Program, k: int) -> GroupText:
         threshold=threshold,
         reset="\n".join(reset),
         update="\n".join(update),
+        begins={x: value for x, value in _begins(program, k, names).items() if x in declared},
     )
 
 
-def constants_of(program: Program, k: int) -> dict[str, Array]:
-    """Return the values that a group's variables have at the start, by their names in the text."""
-    node, names = program.nodes[k], brian2_names(program.nodes[k])
+def _begins(program: Program, k: int, names: Mapping[str, str]) -> dict[str, Array]:
+    """Return the values that a group's variables have at the start, if it has these variables."""
+    node = program.nodes[k]
     values: dict[str, Array] = {
         names[x]: np.asarray(value) for x, value in (*node.initial.items(), *node.constants.items())
     }

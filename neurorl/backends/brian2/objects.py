@@ -21,8 +21,8 @@ import numpy as np
 from neurorl.backends.brian2.equations import (
     GroupText,
     SynapsesText,
-    constants_of,
     expression_functions,
+    function_of,
     group_text,
     synapses_text,
 )
@@ -169,34 +169,15 @@ def noise_functions() -> PlainData:
     """
     looked_up = f"_namespace_logistic_table[{_WORD} >> {32 - LOGISTIC_BITS}]"
     table = {"_logistic_table": LOGISTIC_TABLE.copy()}
-    return {
-        "logistic": _function("logistic", logistic, looked_up, table),
-        "draw": _function("draw", lambda drawn: drawn.astype(np.float64), _WORD, {}),
+    told: dict[str, tuple[Callable[[U32], FloatArray], str, PlainData]] = {
+        "logistic": (logistic, looked_up, table),
+        "draw": (lambda drawn: drawn.astype(np.float64), _WORD, {}),
     }
-
-
-def _function(
-    name: str, convert: Callable[[U32], FloatArray], value: str, namespace: PlainData
-) -> Any:
-    """Return one Brian2 function.
-
-    convert: what becomes of the words in NumPy.
-    value: the same as an expression of C.
-    namespace: arrays that *value* refers to.
-    """
-    function = brian2.Function(
-        _Rows(convert),
-        arg_units=[1, 1, 1, 1],
-        return_unit=1,
-        arg_names=["i", "step", "stream", "seed"],
-        arg_types=["integer", "integer", "integer", "integer"],
-        return_type="float",
-    )
-    # Not add_numpy_implementation, whose wrapper formats an error message on every call.
-    function.implementations.add_implementation("numpy", _Rows(convert))
-    code = _CYTHON.replace("NAME", name).replace("VALUE", value)
-    function.implementations.add_implementation("cython", code, name=name, namespace=namespace)
-    return function
+    made = {}
+    for name, (convert, value, namespace) in told.items():
+        code = _CYTHON.replace("NAME", name).replace("VALUE", value)
+        made[name] = function_of(name, _Rows(convert), ["integer"] * 4, code, namespace)
+    return made
 
 
 class _Rows:
@@ -229,9 +210,6 @@ class _Rows:
         return self._rows[first, stream](step)
 
 
-_DTYPES: dict[str, type] = {"1": np.float64, "integer": np.int64, "boolean": np.bool_}
-
-
 class Objects:
     """Hold the Brian2 objects of one program, compiled and at rest, with their memory as arrays.
 
@@ -248,14 +226,13 @@ class Objects:
         self.synapses: list[Any] = []
         self.weights: list[FloatArray] = []
         for k in range(len(program.nodes)):
-            self._add_group(group_text(program, k), constants_of(program, k))
+            self._add_group(group_text(program, k))
         for k, projection in enumerate(program.projections):
             self._add_synapses(synapses_text(program, k), projection)
         self.stepper = Stepper(self.network, self._clock)
 
-    def _add_group(self, text: GroupText, values: dict[str, Array]) -> None:
+    def _add_group(self, text: GroupText) -> None:
         """Add the group of a node, and write what its variables are at the start."""
-        kinds = dict(line.split(" : ") for line in text.model.splitlines())
         group = brian2.NeuronGroup(
             text.size,
             text.model,
@@ -263,7 +240,7 @@ class Objects:
             reset=text.reset,
             clock=self._clock,
             name=text.name,
-            dtype={name: _DTYPES[kind.split()[0]] for name, kind in kinds.items()},
+            dtype={name: getattr(np, of) for name, of in text.dtypes.items()},
             namespace=noise_functions() | expression_functions(),
         )
         if not text.reset:
@@ -272,11 +249,9 @@ class Objects:
             group.run_regularly(text.update, when="groups", name=f"{text.name}_update")
         self.network.add(group)
         self._groups.append(group)
-        memory = {name: array(group, name) for name in (*kinds, "_spikespace")}
-        for name, value in values.items():
-            if name in memory:
-                memory[name][:] = value
-        self.memory.append(memory)
+        self.memory.append({name: array(group, name) for name in (*text.dtypes, "_spikespace")})
+        for name, value in text.begins.items():
+            self.memory[-1][name][:] = value
 
     def _add_synapses(self, text: SynapsesText, projection: ProjectionProgram) -> None:
         """Add the synapses of a projection."""

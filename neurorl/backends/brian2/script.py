@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from neurorl.backends.brian2.equations import constants_of, group_text, synapses_text
+from neurorl.backends.brian2.equations import CALLED, group_text, synapses_text
 from neurorl.backends.brian2.lessons import lesson_arrays, lesson_code
 from neurorl.backends.checks import Inputs
 from neurorl.backends.simulator import ScriptedRule
-from neurorl.expressions.functions import FUNCTIONS
 from neurorl.native import SOURCES
 from neurorl.native.toolchain import EXACT_FLAGS
 from neurorl.numerics.arrays import Array
@@ -146,7 +145,6 @@ np.savez(HERE / "spikes.npz", **spikes)
 
 
 _KINDS = {"number": "float", "boolean": "boolean", "whole": "integer"}
-_DTYPES = {"1": "np.float64", "integer": "np.int64", "boolean": "np.bool_"}
 _COUNTER = ("integer",) * 4
 
 
@@ -196,13 +194,9 @@ def _names(program: Program, lessons: Mapping[str, ScriptedRule]) -> dict[str, s
 
 def _functions() -> str:
     """Return the lines of the functions that equations call, by their names there."""
-    kinds: dict[str, tuple[str, ...]] = {
-        f"neurorl_{name}": one.arguments for name, one in FUNCTIONS.items()
-    }
-    kinds |= {"neurorl_power": ("number", "whole"), "neurorl_divide": ("number", "number")}
     found = {
-        name: (name, "expressions.h", *(_KINDS[kind] for kind in of_it))
-        for name, of_it in kinds.items()
+        name: (name, "expressions.h", *(_KINDS[kind] for kind in kinds))
+        for name, (kinds, _) in CALLED.items()
     }
     found |= {name: (f"neurorl_{name}", "draws.h", *_COUNTER) for name in ("logistic", "draw")}
     return "\n".join(f'    "{name}": in_c{arguments!r},' for name, arguments in found.items())
@@ -212,8 +206,7 @@ def _groups(program: Program) -> Iterator[str]:
     """Yield the code that makes the group of each node, and writes what it begins with."""
     for k, node in enumerate(program.nodes):
         text = group_text(program, k)
-        kinds = dict(line.split(" : ") for line in text.model.splitlines())
-        dtypes = (f"{name!r}: {_DTYPES[kind.split()[0]]}" for name, kind in kinds.items())
+        dtypes = (f"{name!r}: np.{of}" for name, of in text.dtypes.items())
         update, namespace = text.update, "FUNCTIONS"
         if node.is_source:
             update = "\n".join([f"inject = input_{k}(t, i) > 0", *filter(None, [text.update])])
@@ -237,10 +230,8 @@ def _synapses(program: Program, lessons: Mapping[str, ScriptedRule], dt: float) 
 def _arrays(program: Program, objects: Objects, inputs: Inputs) -> Iterator[tuple[str, Array]]:
     """Yield the arrays of the script by their names there."""
     for k, node in enumerate(program.nodes):
-        declared = {line.split(" : ")[0] for line in group_text(program, k).model.splitlines()}
-        for variable, value in constants_of(program, k).items():
-            if variable in declared:
-                yield f"node_{k}/{variable}", value
+        for variable, value in group_text(program, k).begins.items():
+            yield f"node_{k}/{variable}", value
         if node.has_bias:
             yield f"node_{k}/bias", objects.memory[k]["bias"]
         if node.is_source:
