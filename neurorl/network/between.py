@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import numpy as np
 
@@ -28,16 +29,14 @@ class Between(Sparse):
     """
 
     connect: Connector = field(default_factory=AllToAll)
-    pre: Part = _ALL
-    post: Part = _ALL
+    pre: Annotated[Part, _part] = _ALL
+    post: Annotated[Part, _part] = _ALL
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not isinstance(self.connect, (AllToAll, OneToOne, Sparse)):
             what, remedy = "connects no parts of nodes", "several projections"
             raise DescriptionError("Between.connect", what, got=quoted(self.connect), remedy=remedy)
-        for end in ("pre", "post"):
-            object.__setattr__(self, end, _part(f"Between.{end}", getattr(self, end)))
 
     def counts(self, ends: Ends) -> tuple[int, int]:
         inner = self._inner(ends)

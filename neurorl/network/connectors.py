@@ -198,14 +198,12 @@ class Synapses(Sparse):
     multapses: whether two neurons may have several synapses; they keep their order.
     """
 
-    pre: Any
-    post: Any
+    pre: Annotated[Any, _indices]
+    post: Annotated[Any, _indices]
     multapses: Flag = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for end in ("pre", "post"):
-            object.__setattr__(self, end, _indices(f"Synapses.{end}", getattr(self, end)))
         if len(self.pre) != len(self.post):
             got = f"{len(self.pre)} and {len(self.post)}"
             raise DescriptionError("Synapses", "pre and post are of two lengths", got=got)

@@ -32,6 +32,7 @@ from neurorl.storage.plain import (
 )
 
 _T = TypeVar("_T")
+_Check = Callable[[str, object], object]
 _DEPTH = 32
 _MOST = 2**53  # exact as a float
 LARGEST = 1e30
@@ -115,7 +116,7 @@ class Described(metaclass=_Bounded):
         Described._classes[type_name(cls)] = cls
 
     def __post_init__(self) -> None:
-        """Raise DescriptionError for a field out of its declared `Range`."""
+        """Raise DescriptionError for a field out of its `Range`, or that its check refuses."""
         place = self._place or type(self).__name__
         for name, check in _checks_of(type(self)).items():
             object.__setattr__(self, name, check(f"{place}.{name}", getattr(self, name)))
@@ -165,8 +166,8 @@ def type_name(cls: type[Described]) -> str:
 
 
 @functools.cache
-def _checks_of(cls: Any) -> Mapping[str, Callable[[str, object], object]]:
-    """Return a check for each field whose type has a `Range`."""
+def _checks_of(cls: Any) -> Mapping[str, _Check]:
+    """Return a check for each field whose type has a `Range`, or a function of where and value."""
     kinds: PlainData = {}
     for base in reversed(cls.__mro__):  # one of a user's may have types that can't be looked up
         kinds |= declared_types(base, ranges=True)
@@ -177,7 +178,9 @@ def _checks_of(cls: Any) -> Mapping[str, Callable[[str, object], object]]:
     }
 
 
-def _check_range(kind: type, limits: Range, where: str, value: object) -> object:
+def _check_range(kind: type, limits: Range | _Check, where: str, value: object) -> object:
+    if not isinstance(limits, Range):
+        return limits(where, value)
     if typing.get_origin(kind) is tuple:
         of = typing.get_args(kind)[0]
         return tuple(_check_range(of, limits, where, part) for part in several(where, value))

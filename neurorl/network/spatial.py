@@ -26,7 +26,7 @@ class _ByDistance(Sparse):
     """Connect each pair of neurons independently, with a chance that falls with their distance."""
 
     scale: Annotated[float, Range(_TINIEST, LARGEST)]
-    pre: Any
+    pre: Annotated[Any, _places]
     post: Any = None
     p: Share = 1.0
     period: Any = None
@@ -36,9 +36,8 @@ class _ByDistance(Sparse):
     def __post_init__(self) -> None:
         super().__post_init__()
         name = type(self).__name__
-        for end in ("pre", "post"):
-            if getattr(self, end) is not None or end == "pre":
-                object.__setattr__(self, end, _places(f"{name}.{end}", getattr(self, end)))
+        if self.post is not None:
+            object.__setattr__(self, "post", _places(f"{name}.post", self.post))
         n_axes = self.pre.shape[1]
         if self.post is not None and self.post.shape[1] != n_axes:
             what, got = "places of another dimension", self.post.shape

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 from neurorl.errors import DescriptionError, quoted, unknown_name_error
 from neurorl.expressions.expression import Statement, read_statements
@@ -58,8 +58,8 @@ class SynapseRule(Described):
     method: str = "exact"
     parameters: Mapping[str, Any] = field(default_factory=dict)
     initial: Mapping[str, Any] = field(default_factory=dict)
-    signals: tuple[str, ...] = ()
-    modulators: tuple[str, ...] = (USUAL,)
+    signals: Annotated[tuple[str, ...], several] = ()
+    modulators: Annotated[tuple[str, ...], several] = (USUAL,)
     post_delay: NotNegative = 0.0
     _added = ("post_delay",)
 
@@ -75,8 +75,6 @@ class SynapseRule(Described):
             where = f"SynapseRule.{name}"
             checked = {key: number(f"{where}[{key!r}]", value) for key, value in given.items()}
             object.__setattr__(self, name, checked)
-        for name in ("signals", "modulators"):
-            object.__setattr__(self, name, several(f"SynapseRule.{name}", getattr(self, name)))
         if self.method not in METHODS:
             raise unknown_name_error("SynapseRule.method", self.method, METHODS)
         self._check_names()

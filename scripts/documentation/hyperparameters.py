@@ -9,7 +9,7 @@ import dataclasses
 import inspect
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import get_args
+from typing import Annotated, get_args, get_origin
 
 import neurorl.models.features
 from documentation import neuron_pages, rule_pages
@@ -201,7 +201,7 @@ def _range(kind: object) -> str:
     arguments = get_args(kind)
     limits = [one for one in arguments if isinstance(one, Range)]
     if not limits:
-        return _type(kind)
+        return _type(arguments[0] if get_origin(kind) is Annotated else kind)
     base, limit = arguments[0], limits[0]
     if base is bool:
         return _type(bool)

@@ -138,15 +138,13 @@ class AgentFields(Described):
     solved_at: float | None = None
     solved_discounted: Flag = False
     first_play_steps: Annotated[int, Range(0, 2**53)] = 0
-    looks_at: tuple[str, ...] = ()
-    looked: tuple[str, ...] = ()
+    looks_at: Annotated[tuple[str, ...], _texts] = ()
+    looked: Annotated[tuple[str, ...], _texts] = ()
 
     _place = "agent"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("looks_at", "looked"):
-            object.__setattr__(self, name, _texts(f"agent.{name}", getattr(self, name)))
         if unknown := sorted({*self.looks_at} - {*LOOKED_AT}):
             what, limit = "no look changes it", f"some of {', '.join(LOOKED_AT)}, or () for none"
             raise DescriptionError("agent.looks_at", what, got=unknown[0], limit=limit)

@@ -143,11 +143,7 @@ class SelectParts(Select, named="PickedParts"):
     keys: keys of the parts of a Dict, or their places in a Tuple.
     """
 
-    keys: tuple[str | int, ...]
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        object.__setattr__(self, "keys", tuple(several("SelectParts.keys", self.keys)))
+    keys: Annotated[tuple[str | int, ...], several]
 
     def flat(self, observation: Shown) -> FloatArray:
         return super().flat(parts_in(observation, self.keys))

@@ -175,13 +175,12 @@ class HashedStates(FromNumbers):
     length: Side
     places: tuple[int, ...]
     n: Annotated[int, Range(1, _MOST)] = 1024
-    keys: tuple[str | int, ...] = ()
+    keys: Annotated[tuple[str | int, ...], several] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
         places = whole_numbers("HashedStates.places", self.places, 0, self.length - 1)
         object.__setattr__(self, "places", places)
-        object.__setattr__(self, "keys", tuple(several("HashedStates.keys", self.keys)))
 
     @property
     def size(self) -> int:
