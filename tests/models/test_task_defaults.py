@@ -609,8 +609,9 @@ class Views(gym.Env[Any, Any]):
 @pytest.mark.filterwarnings("ignore::neurorl.errors.EnvironmentWarning")
 @pytest.mark.parametrize("flat", [False, True])
 def test_a_wide_table_is_kept_only_where_random_play_is_paid_and_saw_nearly_all(flat: bool) -> None:
-    def config(chance: float, new: float = 0.0) -> Any:
+    def config(chance: float, new: float = 0.0, n_actions: int = 3) -> Any:
         env: Any = Views(chance, new)
+        env.action_space = Discrete(n_actions)
         if flat:
             env = gym.wrappers.TransformObservation(
                 env, lambda x: x["view"], Views.observation_space["view"]
@@ -619,6 +620,9 @@ def test_a_wide_table_is_kept_only_where_random_play_is_paid_and_saw_nearly_all(
 
     assert isinstance(config(0.05).cells, HashedStates)
     assert isinstance(config(0.05, 0.02).cells, HashedStates)
+    assert isinstance(config(0.05, n_actions=30).cells, HashedStates)
+    many = config(0.05, 0.03, 300)  # a table of 90 views or more for each
+    assert isinstance(many.trunk.observations, Standardised)
     for chances in ((0.0,), (1e-4,), (0.05, 0.06)):
         alone = config(*chances)
         assert isinstance(alone.trunk.observations, Standardised)

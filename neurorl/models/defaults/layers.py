@@ -15,6 +15,7 @@ from neurorl.models.deep.observations import Standardised
 from neurorl.models.defaults.boxes import MOST_JOINT, BoxRanges, sees_apart
 from neurorl.models.defaults.deep import DEEP, deep_defaults, has_patches
 from neurorl.models.defaults.few_values import are_whole, number_cells
+from neurorl.models.defaults.hidden_state import flags_of_actions
 from neurorl.models.defaults.images import is_image
 from neurorl.models.defaults.rates import LAMBDA_OF_TILES
 from neurorl.models.defaults.tables import hashed_cells, seen_once
@@ -33,6 +34,9 @@ _OF_SHARED = frozenset(
 _NEW_OF_MANY = 0.035
 """Learn no table of many numbers if more than this share of what random play saw came once only:
 6 % and 4 % in MiniGrid-GoToObject-6x6-N2 and GoToDoor-5x5, 2 % in Dynamic-Obstacles-5x5."""
+_MOST_PAIRS = 8
+"""Learn no table of many numbers if what random play saw, times the choices it took, are more than
+so many for each step: a knapsack with 200 things to take fills a table of 30,000 pairs."""
 _LAMBDAS, _LARGEST_LAMBDA = 15, 0.98
 """Let the eligibilities of an actor of many cells last a fifteenth of what the discount looks
 ahead. Chosen on LunarLander-v3, seeds 100 to 102."""
@@ -60,7 +64,7 @@ def misses_what_is_joint(space: Space, table: Named, play: Callable[[], FirstPla
 
     Hidden layers learn which numbers matter together. A table of many numbers, of which nothing is
     learned for what is new, suits tasks alone that random play finds rewards in, and of which it
-    saw nearly all. False for a task that needs a memory.
+    saw nearly all, with each action. False for a task that needs a memory.
     """
     cells = table.get("cells")
     is_table = isinstance(cells, HashedStates)
@@ -71,7 +75,9 @@ def misses_what_is_joint(space: Space, table: Named, play: Callable[[], FirstPla
         return False
     if not is_table:
         return cells is None or sees_apart(cells)
-    return play().hardly_pays or seen_once(rows) > _NEW_OF_MANY
+    pairs = len(np.unique(rows, axis=0)) * flags_of_actions(play()).shape[1]
+    is_too_large = pairs > _MOST_PAIRS * play().steps
+    return is_too_large or play().hardly_pays or seen_once(rows) > _NEW_OF_MANY
 
 
 def is_kept_up(env: Environment, table: Named, play: Callable[[], FirstPlay]) -> bool:
