@@ -48,6 +48,12 @@ class LearningAgent(Predicting):
         remedy = "agent.save(path), and SpikingActorCritic.load(path) for another one"
         raise UnsupportedError("agent", "can't be copied or pickled", remedy=remedy)
 
+    def __repr__(self) -> str:
+        env = self.env_id or type(self.env.unwrapped).__name__
+        return (
+            f"<{type(self).__name__} of {env}, seed {self.seed}, {self.env_steps:,} steps learned>"
+        )
+
     @classmethod
     @abc.abstractmethod
     def load(

@@ -114,17 +114,33 @@ def _diverged(facts: Facts) -> Sign | None:
     ):
         what = f"has lost what it had learned in its last episodes: {_compared(facts)}"
         return Sign(what, remedy)
+    peak = _peak(facts)
+    if peak is None or peak.gained <= 0.0 or peak.lost <= _LOST * peak.gained:
+        return None
+    return Sign(f"has lost what it had learned: {peak.words}, {_compared(facts)}", remedy)
+
+
+@dataclass(frozen=True)
+class _Peak:
+    """Hold by how much the best episodes were better than the base, and than the last ones."""
+
+    gained: float
+    lost: float
+    words: str
+
+
+def _peak(facts: Facts) -> _Peak | None:
+    """Return the best episodes, of as many as the last ones; None if those are as good."""
     n = len(facts.last)
     sums = np.convolve(facts.returns, np.ones(n) / n, "valid")
     best = int(sums.argmax())
     peak = facts.returns[best : best + n]
-    gained = float(np.mean(peak)) - facts.base
-    lost = float(np.mean(peak) - np.mean(facts.last))
     falls = exceeds(peak, facts.last, 4.0) and exceeds(peak, facts.first, 4.0)
-    if len(peak) < _WHOLE or not falls or gained <= 0.0 or lost <= _LOST * gained:
+    if len(peak) < _WHOLE or not falls:
         return None
-    where = f"{np.mean(peak):.4g} up to episode {best + n}, {_compared(facts)}"
-    return Sign(f"has lost what it had learned: {facts.measure} {where}", remedy)
+    mean, last = float(np.mean(peak)), float(np.mean(facts.last))
+    words = f"{facts.measure} {mean:.4g} up to episode {best + n}"
+    return _Peak(mean - facts.base, mean - last, words)
 
 
 def _learned(facts: Facts) -> Sign | None:
@@ -133,6 +149,8 @@ def _learned(facts: Facts) -> Sign | None:
     rise, error = trend(facts.returns[len(facts.returns) // 2 :])
     rises = rise > 3.0 * error and rise > 0.1 * facts.gained
     remarks = ["it still improves, so more episodes may give more"] if rises else []
+    if (peak := _peak(facts)) is not None and peak.lost > _WORSE * peak.gained:
+        remarks = [f"it was better before: {peak.words}; a schedule that falls may keep it"]
     remarks += [f"greedy play does worse: {_BY_DRAWS}"] if worse_greedily(facts) else []
     if facts.only_action:
         remarks.append(f"greedy play takes action {facts.only_action} alone, whatever it sees")

@@ -141,7 +141,8 @@ class Numbers(Actions):
         share, span = (np.reshape(choice, self.low.shape) + 1.0) * 0.5, self.high - self.low
         if np.dtype(self.dtype).kind == "f":
             return (self.low + share * span).astype(self.dtype)
-        return (self.low + np.minimum(np.floor(share * (span + 1.0)), span)).astype(self.dtype)
+        whole: FloatArray = np.minimum(np.floor(share * (span + 1.0)), span)
+        return (self.low + whole).astype(self.dtype)
 
     def drawn(self, draw: Callable[[], float]) -> list[float]:
         return [2.0 * draw() - 1.0 for _ in range(self.low.size)]

@@ -44,6 +44,13 @@ def small(env: Any = "CartPole-v1", **options: Any) -> SpikingActorCritic:
     return SpikingActorCritic(env, **{**SMALL, **options})
 
 
+def test_an_agent_says_in_short_what_it_is() -> None:
+    agent = small(seed=3)
+    agent.learn(total_episodes=2)
+    steps = agent.episodes[-1].env_steps
+    assert repr(agent) == f"<SpikingActorCritic of CartPole-v1, seed 3, {steps:,} steps learned>"
+
+
 def same_arrays(a: dict[str, Any], b: dict[str, Any]) -> bool:
     wall = "episodes.wall_s"
     return set(a) == set(b) and all(np.array_equal(a[k], b[k]) for k in a if k != wall)

@@ -360,6 +360,18 @@ def test_figures_decide(of: Facts, kind: str) -> None:
     assert verdict(of).kind == kind, verdict(of).words
 
 
+def test_who_learned_is_told_what_was_better_before() -> None:
+    def words(*levels: float) -> str:
+        returns = NOISE + np.repeat([0.0, *levels], 400 // (1 + len(levels)))
+        found = verdict(facts(returns, random=NOISE[:30]))
+        assert found.kind == "learned"
+        return found.words
+
+    assert "better before: return 8.9" in words(9.0, 1.0, 6.0)
+    for levels in ((6.0, 6.0, 6.0), (2.0, 4.0, 6.0), (6.5, 1.0, 6.0)):
+        assert "better before" not in words(*levels)
+
+
 def test_a_finding_is_a_cause_in_its_own_words() -> None:
     found = facts(NOISE, random=NOISE[:30], findings=[finding("silent"), finding("loud")])
     assert (verdict(found).kind, verdict(found).words) == ("loud", finding("loud")["message"])
