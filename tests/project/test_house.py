@@ -19,9 +19,10 @@ BOUNDS = {
     # that share replicas; for users of Stable-Baselines3: 450 for learn, predict, parameters and
     # environments in their form, 275 for flags of train; 1,010 for a verdict of each run, 240 for
     # memories that rewards ask for, and 190 for compiled code in wheels; 1,300 less, of what was
-    # said or done twice, and 640 for looks in training, 170 for defaults of boards and costs
-    "installed lines": 73_604,
-    "core lines": 41_096,
+    # said or done twice, and 640 for looks in training, 170 for defaults of boards and costs,
+    # 90 for actions of many choices, tiles that move and what was better before
+    "installed lines": 73_697,
+    "core lines": 41_189,
     "program and executors": 2_027,
     "core rooms": 18,
     "core floors": 12,
@@ -30,14 +31,14 @@ BOUNDS = {
     "Any": 368,
 }
 LARGEST = {
-    "models": 8_720,
+    "models": 8_776,
     "validation": 7_324,
     "learning": 6_481,
     "native": 4_808,
     "backends": 4_753,
     "backends.loihi": 2_853,
     "network": 3_127,
-    "agents": 3_971,
+    "agents": 3_977,
 }
 """Bound the lines of the largest rooms; no other may have more than `OTHERS`."""
 OTHERS = 2_811
