@@ -279,14 +279,30 @@ def _counts(steps: _Steps) -> Iterator[tuple[str, FloatArray]]:
     """Yield what may be counted in an episode, and how often it came before each step, ``(n, 1)``.
 
     That is the step's action, and the value that a number shows, among earlier values of a number.
+    What actions were paid is summed, too.
     """
     rows = steps.rows[steps.now]
     values = [np.unique(column) for column in rows.T]
     few = [place for place, seen in enumerate(values) if 1 < len(seen) <= _MOST_VALUES]
     yield "how often the action was taken before", _earlier(steps, steps.acted, steps.acted)
+    yield "how each action was paid before", _paid(steps)
     for one, other in itertools.product(few[:_MOST_COUNTED], repeat=2):
         what = f"how often observation[{other}] had the value of observation[{one}]"
         yield what, _earlier(steps, rows[:, [one]], rows[:, [other]])
+
+
+def _paid(steps: _Steps) -> FloatArray:
+    """Return the mean reward of each step's action, earlier in its episode; 0 if it is new."""
+    means: list[float] = []
+    paid: dict[bytes, list[float]] = {}
+    starts = set(np.cumsum([0, *(n - 1 for n in steps.lengths[:-1])]).tolist())
+    for k, (acted, reward) in enumerate(zip(steps.acted, steps.rewards[:, 0], strict=True)):
+        if k in starts:
+            paid = {}
+        known = paid.setdefault(acted.tobytes(), [])
+        means.append(float(np.mean(known)) if known else 0.0)
+        known.append(float(reward))
+    return np.array(means)[:, None]
 
 
 def _earlier(steps: _Steps, now: FloatArray, before: FloatArray) -> FloatArray:

@@ -58,6 +58,22 @@ class Dig(gym.Env[Any, Any]):
         return int(self.np_random.integers(3)), reward, field in self._mines, False, {}
 
 
+class Arms(gym.Env[Any, Any]):
+    """Pay by chances of arms, drawn for each episode, and show whether the last one paid."""
+
+    observation_space = Discrete(2)
+    action_space = Discrete(3)
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        self._chances = self.np_random.random(3)
+        return 0, {}
+
+    def step(self, action: int) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        paid = bool(self.np_random.random() < self._chances[action])
+        return int(paid), float(paid), False, False, {}
+
+
 class Clock(gym.Env[Any, Any]):
     """Pay in the sixth step whatever is done, and show a flag that falls later, beside noise."""
 
@@ -113,6 +129,13 @@ def test_what_must_be_counted_is_named(seed: int) -> None:
     assert kind == "memory"
     assert "how often observation[0] had the value of observation[1] tells" in words
     assert "wrapper" in words
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+def test_who_must_learn_within_an_episode_what_pays_is_told(seed: int) -> None:
+    kind, words = _words(_hidden(Arms(), seed))
+    assert kind == "memory"
+    assert "how each action was paid before tells" in words
 
 
 @pytest.mark.parametrize("seed", [1, 2])
