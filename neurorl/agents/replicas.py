@@ -340,7 +340,8 @@ class Replicas(AgentGroup):
             del all_running[k]
             played = self.episodes[k]
             played.append(running.episode(len(played), steps))
-            messages = self._monitors[k].look(loop.window.rasters, loop.probabilities[k], played)
+            last = loop.window.rasters, loop.probabilities[k], played, running.actions
+            messages = self._monitors[k].look(*last)
             counted.append((k, messages))
         if counted:
             self.backend.check_neurons()

@@ -18,6 +18,7 @@ from neurorl.diagnostics.verdicts import (
     DRIFT_AFTER,
     KINDS,
     OF_RETURNS,
+    STUCK,
     WINDOW,
     EpisodeRecord,
     RecentFigures,
@@ -34,7 +35,9 @@ from neurorl.models.deep.trunk import Shared
 from neurorl.network.description import Network, Population, Projection
 from neurorl.network.restoring import MOST_STEPS, take
 from neurorl.numerics.arrays import Array, BoolArray, FloatArray
+from neurorl.tasks.kinds import Shown
 
+_ALIKE = 0.9  # share of an episode's actions
 _AT_BOUND = 0.01  # share of the range: chip arithmetic may stop one quantum before a bound
 
 
@@ -188,12 +191,22 @@ class Monitor:
         self._start = [site.mean_abs(self._weights()) or 0.0 for site in self._sites]
 
     def look(
-        self, rasters: Mapping[str, BoolArray], policy: FloatArray, played: Sequence[EpisodeRecord]
+        self,
+        rasters: Mapping[str, BoolArray],
+        policy: FloatArray,
+        played: Sequence[EpisodeRecord],
+        taken: Sequence[Shown] = (),
     ) -> list[str]:
         """Record the last decision of the last episode *played*; return new warnings.
 
         rasters: spikes of all replicas, ``(steps, replicas * size)``. policy: ``(n_actions,)``.
+        taken: all actions of the episode, if known. A last decision that is sure of what others
+        weren't, as the one that ends every episode, is recorded as the shares of these actions.
         """
+        is_choice = len(self._groups) < 2 and not self._config.policy.is_continuous
+        if is_choice and len(taken) and policy.max() > STUCK:
+            shares = np.bincount(taken, minlength=len(policy)) / len(taken)
+            policy = shares if shares.max() < _ALIKE else policy
         for site, spikes in zip(self._sites, self._spikes, strict=True):
             spikes.append(site.count(rasters))
         self._policies.append(policy.tolist())

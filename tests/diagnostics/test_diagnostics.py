@@ -241,6 +241,23 @@ def test_a_monitor_warns_once_of_each_kind_and_names_the_population() -> None:
     assert table["populations"][2]["mean_abs_weight"] is None
 
 
+@pytest.mark.parametrize(("others", "stuck"), [(0, True), (1, True), (5, False)])
+def test_what_ends_every_episode_is_not_a_stuck_policy(others: int, stuck: bool) -> None:
+    """The policy of the last decision says little of an episode's other ones."""
+    net, played = network(), past()
+    m = Monitor(net, config(net), 7, 0, fresh)
+    found: list[str] = []
+    rasters = {n: np.ones((5, k), dtype=bool) for n, k in (("hidden", 3), ("output", 2))}
+    rasters["aside"] = np.ones((5, 1), dtype=bool)
+    for k in range(60):
+        played.append(Past(k, 1.0))
+        taken = [0] * others + [1] * (12 - others)
+        found += m.look(rasters, np.array([0.001, 0.999]), played, taken)
+    assert any("output" in line and "stuck" in line for line in found) == stuck
+    share = m.table(played)["policy"][1]
+    assert share == pytest.approx(0.999 if stuck else 7 / 12)
+
+
 @pytest.mark.parametrize(("policy", "stuck"), [(Softmax(0.3, 0.1), True), (Greedy(), False)])
 def test_what_exploration_adds_does_not_hide_a_stuck_policy(policy: Policy, stuck: bool) -> None:
     net = network()

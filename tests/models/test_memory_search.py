@@ -309,6 +309,16 @@ def test_what_is_predicted_from_stays_small() -> None:
         assert made == (28 if actions == Discrete(3) else 0 if is_number else 10)
 
 
+@pytest.mark.parametrize("keeps", [(0.9,), (0.0,), (1.0,), (2.0, 3.0, 4.0), (0.0, 0.9)])
+@pytest.mark.parametrize("space", [MultiDiscrete([7, 40]), MultiDiscrete([5, 3], start=[2, -1])])
+def test_named_memories_of_whole_numbers_have_cells(space: MultiDiscrete, keeps: Any) -> None:
+    for actions in (Discrete(2), Box(-1.0, 1.0, (1,))):
+        config = make_config(Noise(space, actions), "lif", {"memories": keeps})
+        assert config.memories == keeps
+        assert isinstance(config.cells, (Select, HashedStates))
+        assert {*config.cells.places} == {*range(2 * (1 + len(keeps)))}
+
+
 def test_features_that_are_named_are_kept_without_a_memory() -> None:
     for form, cells in (("Discrete", OneHot(8, 1)), ("Box", GaussianCells((0, 0), (4, 1), 3))):
         config = make_config(Back(1, form), "lif", {"features": cells})

@@ -133,6 +133,8 @@ def box_of(space: Space) -> gym.spaces.Box | None:
             ends.append((part.low.astype(np.float64), part.high.astype(np.float64)))
         elif isinstance(part, gym.spaces.MultiBinary):
             ends.append((np.zeros(part.shape), np.ones(part.shape)))
+        elif part is space and isinstance(part, gym.spaces.MultiDiscrete):
+            ends.append((part.start.astype(np.float64), part.start + part.nvec - 1.0))
         elif isinstance(part, gym.spaces.Discrete) and part.n <= _BINS * _MORE_TILINGS:
             first = float(part.start)
             ends.append((np.array(first), np.array(first + float(part.n) - 1.0)))
