@@ -152,9 +152,10 @@ def _learned(facts: Facts) -> Sign | None:
     if (peak := _peak(facts)) is not None and peak.lost > _WORSE * peak.gained:
         remarks = [f"it was better before: {peak.words}; a schedule that falls may keep it"]
     remarks += [f"greedy play does worse: {_BY_DRAWS}"] if worse_greedily(facts) else []
-    if facts.only_action:
-        remarks.append(f"greedy play takes action {facts.only_action} alone, whatever it sees")
-    return Sign(f"has learned: {_compared(facts)}", "; ".join(remarks))
+    action = facts.only_action
+    more = f" no more than to take action {action}, whatever it sees" if action else ""
+    what = f"has learned{more}: {_compared(facts)}"
+    return Sign(what, "; ".join(remarks))
 
 
 def _unrewarded(facts: Facts) -> Sign | None:
