@@ -279,7 +279,7 @@ def _counts(steps: _Steps) -> Iterator[tuple[str, FloatArray]]:
     """Yield what may be counted in an episode, and how often it came before each step, ``(n, 1)``.
 
     That is the step's action, and the value that a number shows, among earlier values of a number.
-    What actions were paid is summed, too.
+    What an action was paid is averaged instead.
     """
     rows = steps.rows[steps.now]
     values = [np.unique(column) for column in rows.T]

@@ -125,7 +125,7 @@ def short(numbers: npt.ArrayLike) -> FloatArray:
 def box_of(space: Space) -> gym.spaces.Box | None:
     """Return a Box of the numbers of a space, or of all parts of a Tuple or Dict, flattened.
 
-    None if a part has parts itself, or more states than the tiles of one number distinguish.
+    None if a part has parts itself, is a MultiDiscrete, or has more states than tiles distinguish.
     """
     ends: list[tuple[FloatArray, FloatArray]] = []
     for part in seen_parts(space).values() or [space]:
