@@ -11,11 +11,12 @@ import os
 from array import array
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import BinaryIO
 
 import numpy as np
 
-from neurorl.agents.budget import Budget
+from neurorl.agents.budget import Budget, held_interrupts
 from neurorl.agents.episodes import Episode
 from neurorl.errors import RunError
 from neurorl.runs.config import RunConfig
@@ -48,6 +49,10 @@ class RunLock:
             import fcntl
         except ImportError:
             return True
+        with held_interrupts():  # one between the file and the descriptor would leave the file
+            return self._acquire(fcntl)
+
+    def _acquire(self, fcntl: ModuleType) -> bool:
         while True:
             descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
             try:

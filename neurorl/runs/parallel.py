@@ -56,7 +56,7 @@ class _Line:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._may_go, self._is_over = threading.Semaphore(0), False
+        self._may_go = threading.Semaphore(0)
         self.is_lost, self._has_ended = False, False
         self._episodes: list[Episode] = []
         self._told = time.monotonic()
@@ -86,8 +86,6 @@ class _Line:
         """Wait until all processes are here. Raises KeyboardInterrupt if one of them has failed."""
         self.say("at_gate", progress)
         self._may_go.acquire()
-        if self._is_over:
-            raise KeyboardInterrupt
 
     def _listen(self) -> None:
         with contextlib.suppress(EOFError, OSError):
@@ -101,10 +99,9 @@ class _Line:
             end_soon()
 
     def _stop(self) -> None:
-        self._is_over = True
-        self._may_go.release()
         if not self._has_ended:
             _thread.interrupt_main()
+        self._may_go.release()  # an interrupt alone doesn't wake who waits at a gate
 
 
 def work_alone(connection: Connection, work: Work, modules: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import json
 import multiprocessing
 import os
@@ -20,6 +21,7 @@ from neurorl.agents.episodes import Episode
 from neurorl.cli import main
 from neurorl.errors import ArgumentError, EnvironmentWarning, RunError
 from neurorl.models.features import Tiles
+from neurorl.runs import parallel
 from neurorl.runs.training import train_seeds
 
 BANDIT, CAR = "neurorl/Bandit-v0", "MountainCar-v0"
@@ -113,6 +115,24 @@ def test_what_is_wrong_with_one_run_is_found_before_any_goes_on(tmp_path: Path) 
     with pytest.raises(RunError, match=r"seed3.*is damaged"):
         train_seeds(BANDIT, runs, jobs=2, resume=True, episodes=30)
     assert kept(tmp_path / "runs") == before
+
+
+def test_who_is_stopped_at_a_gate_is_interrupted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def late() -> None:
+        time.sleep(0.2)  # as if the thread that listens had to wait here
+        interrupt_main()
+
+    interrupt_main = _thread.interrupt_main
+    monkeypatch.setattr(_thread, "interrupt_main", late)
+    parent, theirs = multiprocessing.Pipe()
+    line = parallel._Line(theirs)
+    line.listen()
+    parent.send(parallel.STOP)
+    with pytest.raises(KeyboardInterrupt):
+        line.wait_at_gate()
+    time.sleep(0.4)  # a second interrupt would come while locks are released
+    line.say("stopped")
+    parent.close()
 
 
 def test_what_no_process_can_be_sent_is_said(tmp_path: Path) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import gymnasium
@@ -362,3 +365,37 @@ def test_the_episode_at_which_a_task_is_solved_ends_the_first_100_good_enough() 
     assert np.mean(returns[solved - 101 : solved - 1]) < config.solved_at
     assert solved_at(played[:99], config) is None
     assert solved_at(played[:110], config) is None
+
+
+def test_an_interrupt_while_it_is_locked_leaves_no_lock(tmp_path: Path) -> None:
+    pytest.importorskip("fcntl", reason="signals and locks of POSIX")
+    countdown = 0
+
+    def trace(frame: FrameType, event: str, arg: object) -> Any:
+        nonlocal countdown
+        if frame.f_code.co_name not in ("lock", "acquire", "_acquire", "held_interrupts"):
+            return None
+        frame.f_trace_opcodes = True
+        countdown -= event == "opcode"
+        if countdown == 0:
+            countdown = -1
+            signal.raise_signal(signal.SIGINT)
+        return trace
+
+    def locked_and_closed() -> None:
+        with contextlib.closing(RunDirectory(tmp_path)) as run:
+            run.lock()
+
+    number, was_interrupted, outer = 0, True, sys.gettrace()
+    while was_interrupted:
+        number = countdown = number + 1
+        was_interrupted = False
+        try:
+            sys.settrace(trace)
+            locked_and_closed()
+        except KeyboardInterrupt:
+            was_interrupted = True
+        finally:
+            sys.settrace(outer)
+        assert not list(tmp_path.iterdir()), number
+    assert number > 20
