@@ -44,6 +44,7 @@ class LinearOptions(TypedDict, total=False):
     cells: Features
     features: Features
     memories: tuple[float, ...]
+    sees_actions: bool
     gamma: float
     reward_scale: float
     schedule: Schedule | str
@@ -78,8 +79,8 @@ class LinearActorCritic(LearningAgent):
 
     env: a Gymnasium id, an environment, or a function or class that makes one. seed: decides
     everything. config: configuration of the spiking agent; None takes the choice of
-    ``SpikingActorCritic(env, model)``. Its cells, features, memories, gamma, reward_scale,
-    schedule, modulator_limit and the policy's repeats are used.
+    ``SpikingActorCritic(env, model)``. Its cells, features, memories, sees_actions, gamma,
+    reward_scale, schedule, modulator_limit and the policy's repeats are used.
     rates: step sizes and traces, the same for all tasks. options: `LinearOptions`, if no *config*.
 
     >>> from neurorl import LinearActorCritic

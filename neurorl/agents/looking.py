@@ -21,6 +21,7 @@ from neurorl.agents.replicas import Replicas
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.defaults.looks import LOOKS, WINDOW, Look, fitted, in_words, look, looks_of
 from neurorl.network.restoring import take_counts, take_shown
+from neurorl.tasks.actions import first_of
 from neurorl.tasks.first_play import FirstPlay, first_play, is_large, say
 from neurorl.tasks.groups import SeparateEnvs, Step
 from neurorl.tasks.kinds import Environment, Shown
@@ -47,7 +48,7 @@ class WatchedEnvs(SeparateEnvs):
 
     def nothing(self) -> FirstPlay:
         """Return a play without steps."""
-        return FirstPlay.in_space(self._space)
+        return FirstPlay.in_space(self._space, first_of(self.actions))
 
     def settle(self, k: int) -> FirstPlay:
         """Return what was seen in finished episodes of agent k, the last one included."""

@@ -205,6 +205,8 @@ def _memory(facts: Facts) -> Sign | None:
     tell = "tells" if counted else "tell"
     what = f"one observation hides what matters: {past} {tell} {told:.0%} more of what follows"
     remedy = f"show {counted or 'the last action'} in the observation, by a wrapper"
+    if not (counted or facts.config.policy.is_continuous):
+        remedy = "set sees_actions=True"
     if memories:
         remedy = f"set memories=({', '.join(f'{keep:g}' for keep in memories)},)"
         remedy += ", or stack observations"

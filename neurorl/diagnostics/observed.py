@@ -17,7 +17,7 @@ from gymnasium.spaces import Box
 
 from neurorl.errors import NeurorlError
 from neurorl.models.agent.config import AgentConfig
-from neurorl.models.agent.memories import extended
+from neurorl.models.agent.memories import as_seen, extended
 from neurorl.models.defaults.hidden_state import delays, flags_of_actions, left_over, memories_for
 from neurorl.models.defaults.memory_search import missing_memories
 from neurorl.models.defaults.observations import unseen
@@ -114,17 +114,17 @@ def _lengths(play: FirstPlay, rows: FloatArray) -> list[int]:
 def _as_the_agent_sees(play: FirstPlay, config: AgentConfig) -> FloatArray | None:
     """Return the observations with the agent's memories, ``(n, d)``; None without any."""
     rows = play.all_numbers()
-    if rows is None or not config.memories:
+    if rows is None or not config.sees_past:
         return rows
-    lengths = _lengths(play, rows)
-    return extended(rows, lengths, config.memories) if lengths else None
+    is_whole = bool(_lengths(play, rows))
+    return as_seen(play, rows, config.memories, config.sees_actions) if is_whole else None
 
 
 def _cells(space: Space, config: AgentConfig, rows: FloatArray) -> FloatArray:
     """Return the activations of the cells, ``(n, cells)``."""
-    shape = space.shape if not config.memories and space.shape else rows.shape[1:]
+    shape = space.shape if not config.sees_past and space.shape else rows.shape[1:]
     whole = np.issubdtype(space.dtype, np.integer)
-    typed = np.rint(rows).astype(space.dtype) if whole and not config.memories else rows
+    typed = np.rint(rows).astype(space.dtype) if whole and not config.sees_past else rows
     return np.array([config.cells(row.reshape(shape)).copy() for row in typed])
 
 
@@ -146,7 +146,7 @@ def _unlike(
         seen = [_cells(space, config, each) for each in changed]
         return bool((np.abs(seen - usual) > APART).any())
 
-    is_whole = not config.memories and np.issubdtype(space.dtype, np.integer)
+    is_whole = not config.sees_past and np.issubdtype(space.dtype, np.integer)
     for place in set(varies) - set(delays(rows[: sum(lengths)], lengths)):
         low, high = np.quantile(rows[:, place], (0.02, 0.98)).tolist()
         if not differs(place, low, high):
@@ -232,7 +232,7 @@ def _of_time(
     enough = max(_MANY_ROWS, _ROWS_OF_ACTION * steps.acted.shape[1])
     if len(known) >= enough and follows.shape[1]:
         found = dataclasses.replace(found, effect=effect)
-    if config.memories or config.carries or config.description is not None:
+    if config.sees_past or config.carries or config.description is not None:
         return found
     if len(known) >= enough:
         found = dataclasses.replace(found, shown=_shown(steps))

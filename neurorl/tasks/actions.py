@@ -119,6 +119,13 @@ class Alternatives(Actions):
         return [int(draw() * n) for n in self.sizes]
 
 
+def first_of(actions: Actions) -> IntArray:
+    """Return the number of the first alternative of each choice; 0 where actions are numbers."""
+    if isinstance(actions, (OneOf, Alternatives)):
+        return np.ravel(actions.first)
+    return np.zeros(1, dtype=np.int64)
+
+
 @dataclass(frozen=True, eq=False)
 class Numbers(Actions):
     """Take numbers from *low* to *high*; the choice has each between -1 and 1, row by row.

@@ -22,7 +22,7 @@ import numpy as np
 from neurorl.errors import NeurorlError
 from neurorl.numerics.arrays import Array, BoolArray, FloatArray, IntArray
 from neurorl.numerics.random import derive
-from neurorl.tasks.actions import MASK, OneOf, read_actions
+from neurorl.tasks.actions import MASK, OneOf, first_of, read_actions
 from neurorl.tasks.answers import Answers
 from neurorl.tasks.kinds import OF_NUMBERS, Environment, Shown, Space, parts_of
 from neurorl.tasks.specification import copy_env
@@ -66,9 +66,9 @@ class FirstPlay:
     the last episode may be cut off. actions: one for each step, in the environment's form.
     seen: the observations of each numeric part of the space, by the keys that lead to it (its
     place); ``()`` for a space without parts. Not every step of large observations is kept.
-    is_over: whether the last episode has ended. Kept by a play that wasn't added up of others:
-    words, what parts that aren't numbers showed, by their places, and n_terminated, how many
-    episodes no time limit ended.
+    is_over: whether the last episode has ended. first: numbers of the first alternatives. Kept by a
+    play that wasn't added up of others: words, what parts that aren't numbers showed, by their
+    places, and n_terminated, how many episodes no time limit ended.
     """
 
     steps: int = 0
@@ -77,6 +77,7 @@ class FirstPlay:
     seen: dict[Place, list[Observations]] = field(default_factory=dict)
     words: dict[Place, set[str]] = field(default_factory=dict)
     is_over: bool = True
+    first: IntArray | int = 0
     n_terminated: int = 0
 
     def of(self, place: Place) -> Observations | None:
@@ -97,9 +98,9 @@ class FirstPlay:
         return rows if len(rows) else None
 
     @classmethod
-    def in_space(cls, space: Space) -> FirstPlay:
+    def in_space(cls, space: Space, first: IntArray | int = 0) -> FirstPlay:
         """Return a play without steps, which keeps the numbers of observations in *space*."""
-        return cls(seen={place: [] for place, _ in _of_numbers(space, ())})
+        return cls(seen={place: [] for place, _ in _of_numbers(space, ())}, first=first)
 
     def begin(self, *seen: Shown) -> None:
         """Begin an episode with its first observation, if that is kept."""
@@ -201,6 +202,14 @@ class FirstPlay:
         """Return how many observations each episode has, the first one included."""
         return [len(rewards) + 1 for rewards in self.rewards]
 
+    @property
+    def last_actions(self) -> FloatArray:
+        """Return what was chosen before each observation, from 1 on, 0 at first, ``(n, g)``."""
+        acted = np.array([np.ravel(action) for action in self.actions], dtype=np.float64)
+        before = np.zeros((sum(self.lengths), acted.shape[1]))
+        before[acted_on(self.lengths) + 1] = acted - self.first + 1.0
+        return before
+
     def is_better(self, n: int) -> BoolArray | None:
         """Return which of *n* observations came with the better half of rewards, ``(n,)``.
 
@@ -262,7 +271,7 @@ def _played(
     env: Environment, is_ours: bool, steps: int, seconds: float, seed: int, act: Act
 ) -> FirstPlay:
     """Return what a play in *env* showed, and close it if it is ours."""
-    play = FirstPlay()
+    play = FirstPlay(first=first_of(read_actions(env)))
     try:
         with contextlib.suppress(NeurorlError):
             _play(env, play, seed, act, _Clock(steps, seconds))

@@ -20,6 +20,7 @@ from neurorl.agents.sharding import LookingGroups, side_by_side
 from neurorl.models.defaults import looks
 from neurorl.models.defaults.presets import make_config
 from neurorl.runs.training import train, train_seeds
+from neurorl.storage.plain import PlainData
 from neurorl.tasks.groups import SeparateEnvs
 
 pytestmark = pytest.mark.filterwarnings("ignore::neurorl.errors.EnvironmentWarning")
@@ -103,12 +104,16 @@ def test_a_saved_agent_comes_to_the_same_looks(options: Any, stop: int, tmp_path
         assert one.looks == agent.looks
 
 
-def test_hidden_layers_go_on_with_a_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(looks, "memories_of", lambda *_: (1.0,))
+@pytest.mark.parametrize("acts", [{}, {"sees_actions": True}])
+def test_hidden_layers_go_on_with_a_memory(
+    acts: PlainData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(looks, "memories_of", lambda *_: {"memories": (1.0,), **acts})
     agent, other = agent_of(CueInTwo), agent_of(CueInTwo)
     agent.learn(total_steps=STEPS)
     assert agent.looks[0].changed[0] == "memories () -> (1.0,)"
     assert agent.config.trunk.is_shared
+    assert agent.config.sees_actions == bool(acts)
     assert agent.network.node("input").size == agent.config.cells.size
     for stop in (200, 420):
         other.learn(total_steps=stop)

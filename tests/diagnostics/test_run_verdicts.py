@@ -221,7 +221,7 @@ FAULTS: list[tuple[Callable[[], gym.Env[Any, Any]], dict[str, Any], int, str, st
     (LongBefore, {"memories": ()}, 60, "memory", "memories=(4,)"),
     (Cue, {"memories": ()}, 100, "memory", "memories="),
     (positions, {"memories": (), "hidden": 2, "actors": 1}, 60, "memory", "memories="),
-    (Alternate, {}, 100, "memory", "last action"),
+    (Alternate, {"sees_actions": False}, 100, "memory", "sees_actions=True"),
     (Noise, {}, 200, "powerless", "action space"),
     (Wide, {"cells": FAR}, 60, "range", "observation[0]"),
     (Large, {"cells": NEAR}, 60, "range", "observation[0] lie beyond"),

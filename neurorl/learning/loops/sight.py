@@ -51,7 +51,8 @@ class Sight:
         config = self.config
         self.cells, self.features = map(self._as_seen, (config.cells, config.features))
         self._cells_flat = np.zeros((self.n, self.cells.n_inputs))
-        self._memories = remembering(config.memories, config.cells, self.n)
+        n_shown = len(self.groups) if config.sees_actions else 0
+        self._memories = remembering(config.memories, config.cells, self.n, n_shown)
         self._history = ObservationHistory(self.features, config.critic.changes, self.n)
         self._features_flat = self._history.flat
         maps = (self.cells, self.features)
@@ -64,7 +65,7 @@ class Sight:
     def see(self, k: int, observation: Shown) -> None:
         """Take what agent k's environment shows."""
         if self._memories is not None:
-            observation = self._memories.see(k, observation)
+            observation = self._memories.see(k, observation, self.actions[k])
         if self._alike and getattr(observation, "ndim", 0) < 2:
             self._cells_flat[k] = observation
             return
@@ -98,7 +99,7 @@ class Sight:
         kept: dict[str, Array | None] = {}
         if self._memories is not None:
             kept["means"] = self._memories.means[k]
-        if self.policy.repeats > 1:
+        if self.policy.repeats > 1 or self.config.sees_actions:
             kept |= {"decided": np.array(self.decided[k]), "action": np.array(self.actions[k])}
         return kept
 
@@ -106,7 +107,7 @@ class Sight:
         """Let agent k go on from `remembered`."""
         if self._memories is not None:
             self._memories.means[k] = kept["means"]
-        if self.policy.repeats > 1:
+        if self.policy.repeats > 1 or self.config.sees_actions:
             self.decided[k] = np.asarray(kept["decided"])
             self.actions[k] = np.asarray(kept["action"])
 

@@ -52,6 +52,10 @@ def check_memories(config: AgentFields) -> None:
     """Raise DescriptionError for too many memories, or for features without memories."""
     where, keeps = "agent.memories", config.memories
     check_limit(where, "memories", len(keeps), MAX_TAPS)
+    if config.sees_actions and config.policy.is_continuous:
+        limit = "a policy that chooses among alternatives"
+        got = repr(config.policy.name)
+        raise DescriptionError("agent.sees_actions", "sees no numbers", got=got, limit=limit)
     if not keeps:
         return
     for keep in keeps:

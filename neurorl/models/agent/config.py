@@ -191,7 +191,7 @@ class AgentConfig(AgentFields):
     def to_dict(self) -> PlainData:
         """Return plain data for `from_dict`; what older versions didn't have is named if used."""
         data = super().to_dict()
-        for name in ("looks_at", "looked"):
+        for name in ("looks_at", "looked", "sees_actions"):
             if not data[name]:
                 del data[name]
         if type(self.trunk) is Modules:

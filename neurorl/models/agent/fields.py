@@ -42,9 +42,12 @@ KINDS: Mapping[str, Registry[Any]] = {
 
 LOOKED_AT = (
     *("alpha_output", "cells", "critic.lambda_", "features", "lambda_actor"),
-    *("memories", "reward_scale"),
+    *("memories", "reward_scale", "sees_actions"),
 )
 """List the fields that an agent may choose anew while it learns."""
+
+PAST = ("memories", "sees_actions")
+"""List the fields by which an agent sees more than the last observation."""
 
 NAMED = ("rules", "modulators")
 """List the fields that hold several choices, each by a name of its own."""
@@ -67,7 +70,8 @@ class AgentFields(Described):
     many windows bring the spikes of the input, or of the first hidden layer, so many decisions ago
     to that layer. With ``memories``, ``cells`` and ``features`` also read how far each number of an
     observation is from its running means, one for each kept share, or from what it was a whole
-    number of steps before (`neurorl.models.agent.memories.Memories`).
+    number of steps before (`neurorl.models.agent.memories.Memories`). With ``sees_actions``, what
+    was chosen last in the episode is among these numbers, after those of the observation.
 
     Learning: ``rule`` is a name of `neurorl.rules.RULES`, or a `Rule` or `SynapseRule` of your own;
     files can hold rules that consist of texts. A `SynapseRule` says all that its synapses do, and
@@ -134,6 +138,7 @@ class AgentFields(Described):
     depression: NotNegative = 0.5
     carries: Flag = False
     memories: Annotated[tuple[float, ...], Range(0.0, MAX_TAPS)] = ()
+    sees_actions: Flag = False
     description: Network | None = None
     solved_at: float | None = None
     solved_discounted: Flag = False
@@ -142,6 +147,11 @@ class AgentFields(Described):
     looked: Annotated[tuple[str, ...], _texts] = ()
 
     _place = "agent"
+
+    @property
+    def sees_past(self) -> bool:
+        """Return whether cells and features read more than the last observation."""
+        return any(getattr(self, name) for name in PAST)
 
     def __post_init__(self) -> None:
         super().__post_init__()

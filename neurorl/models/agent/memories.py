@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from neurorl.errors import DescriptionError
 from neurorl.models.features import Features, FromNumbers, HashedStates, SelectParts
 from neurorl.models.features.base import parts_in
 from neurorl.numerics.arrays import FloatArray
+from neurorl.tasks.first_play import FirstPlay
 from neurorl.tasks.kinds import Shown
 
 
@@ -22,13 +24,17 @@ class Memories:
     o is a position; with 0.9 the mean is over some 10 steps, for evidence that comes bit by bit;
     with 1 it stays the first o, for a cue. A keep of 2 or more stands for the o so many steps
     before, until then the first. keys: of a Dict's or Tuple's parts; empty for other observations.
+    actions: of so many choices, the last one in the episode is among an observation's numbers, as
+    their last ones: each counts from 1, and is 0 at first.
 
     means: of each environment, ``(K + L, d)``, the last L observations after the K means if a keep
     is L >= 2; None before its episode. They are replaced, not changed.
     """
 
-    def __init__(self, keeps: Sequence[float], n: int, keys: Sequence[str | int] = ()) -> None:
-        self._keys = tuple(keys)
+    def __init__(
+        self, keeps: Sequence[float], n: int, keys: Sequence[str | int] = (), actions: int = 0
+    ) -> None:
+        self._keys, self._none = tuple(keys), np.full(actions, -1)
         self._lags = [(k, int(keep)) for k, keep in enumerate(keeps) if keep > 1.0]
         self._longest = max((lag for _, lag in self._lags), default=0)
         # What a lag recalls is set in every step, whatever its mean would be.
@@ -39,14 +45,23 @@ class Memories:
         """Begin an episode of environment *i*: forget its observations."""
         self.means[i] = None
 
-    def numbers(self, observation: Shown) -> FloatArray:
-        """Return an observation without memories, ``(d,)``."""
-        numbers: FloatArray = np.asarray(parts_in(observation, self._keys), dtype=np.float64)
-        return numbers.ravel()
+    def numbers(self, observation: Shown, action: npt.ArrayLike | None = None) -> FloatArray:
+        """Return an observation without memories, ``(d,)``.
 
-    def see(self, i: int, observation: Shown) -> FloatArray:
-        """Return the observation of environment *i* extended by its memories, and remember it."""
-        now, kept, n = self.numbers(observation), self.means[i], len(self._keeps)
+        action: what was chosen before it in the episode, counted from 0; None at first.
+        """
+        numbers: FloatArray = np.asarray(parts_in(observation, self._keys), dtype=np.float64)
+        if not self._none.size:
+            return numbers.ravel()
+        return np.append(numbers, np.add(self._none if action is None else action, 1.0))
+
+    def see(self, i: int, observation: Shown, action: npt.ArrayLike | None = None) -> FloatArray:
+        """Return the observation of environment *i* extended by its memories, and remember it.
+
+        action: what was chosen last; the first observation of an episode follows none.
+        """
+        kept, n = self.means[i], len(self._keeps)
+        now = self.numbers(observation, None if kept is None else action)
         if kept is None or kept.shape != (n + self._longest, len(now)):
             kept = np.repeat(now[None], n + self._longest, axis=0)
         mean, past = kept[:n], kept[n:]
@@ -65,10 +80,15 @@ class Memories:
         self.means = [None if mean is None else mean.copy() for mean in other.means]
 
 
-def remembering(keeps: Sequence[float], cells: Features, n: int) -> Memories | None:
-    """Return what remembers for *n* environments what *cells* see; None without memories."""
+def remembering(
+    keeps: Sequence[float], cells: Features, n: int, actions: int = 0
+) -> Memories | None:
+    """Return what remembers for *n* environments what *cells* see; None if nothing does.
+
+    actions: as of `Memories`.
+    """
     keys = cells.keys if isinstance(cells, (HashedStates, SelectParts)) else ()
-    return Memories(keeps, n, keys) if keeps else None
+    return Memories(keeps, n, keys, actions) if keeps or actions else None
 
 
 def extended(rows: FloatArray, lengths: Sequence[int], keeps: Sequence[float]) -> FloatArray:
@@ -84,6 +104,15 @@ def extended(rows: FloatArray, lengths: Sequence[int], keeps: Sequence[float]) -
             shown.append(memories.see(0, row))
         k += length
     return np.array(shown)
+
+
+def as_seen(
+    play: FirstPlay, rows: FloatArray, memories: Sequence[float], sees_actions: bool
+) -> FloatArray:
+    """Return every observation of a play, *rows*, as an agent with these fields sees them."""
+    if sees_actions:
+        rows = np.concatenate([rows, play.last_actions], axis=1)
+    return extended(rows, play.lengths, memories) if memories else rows
 
 
 class ObservationHistory:

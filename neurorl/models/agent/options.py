@@ -124,6 +124,7 @@ class AgentOptions(TypedDict, total=False):
     depression: float
     carries: bool
     memories: tuple[float, ...]
+    sees_actions: bool
     looks_at: tuple[str, ...]
     description: Network | None
     solved_at: float | None

@@ -14,7 +14,8 @@ import numpy as np
 
 from neurorl.models.actor import hidden_sizes
 from neurorl.models.agent.config import AgentConfig
-from neurorl.models.agent.memories import extended
+from neurorl.models.agent.fields import PAST
+from neurorl.models.agent.memories import as_seen
 from neurorl.models.defaults.few_values import number_cells
 from neurorl.models.defaults.hidden_state import delays
 from neurorl.models.defaults.rates import fields_of, reward_scale
@@ -76,7 +77,7 @@ def in_words(old: AgentConfig, new: AgentConfig) -> str:
     """Return how the configuration of an agent has changed, as one line."""
     return "; ".join(
         f"{name} {_short(getattr(old, name))} -> {_short(getattr(new, name))}"
-        for name in _TESTED
+        for name in (*_TESTED, "sees_actions")
         if getattr(old, name) != getattr(new, name)
     )
 
@@ -103,25 +104,26 @@ def look(
     rows = seen.all_numbers()
     if "cells" not in config.looks_at or rows is None or not _is_plain(config):
         return changes
-    space, keeps = env.observation_space, config.memories
+    space, past = env.observation_space, {name: getattr(config, name) for name in PAST}
     sees_all = config.cells == number_cells(space)
     if (
         "memories" in config.looks_at
-        and not keeps
+        and not any(past.values())
         and (sees_all or not isinstance(config.cells, Select))
     ):
-        keeps = memories_of(space, seen)
+        past |= memories_of(space, seen, "sees_actions" in config.looks_at)
     is_fine = not isinstance(env.action_space, gym.spaces.Box)
     has_moved = not is_fine and _has_moved(config, seen)
-    if keeps == config.memories and (sees_all or not (has_moved or _is_narrow(config, seen))):
+    has_past = all(getattr(config, name) == value for name, value in past.items())
+    if has_past and (sees_all or not (has_moved or _is_narrow(config, seen))):
         return changes
-    whole = FirstPlay.in_space(space)
+    whole = FirstPlay.in_space(space, seen.first)
     for play in (seen,) if has_moved else (first(), seen):
         whole += play
-    cells = table_cells(space, lambda: whole, keeps, is_fine)
+    cells = table_cells(space, lambda: whole, past["memories"], is_fine, past["sees_actions"])
     if cells is None or not is_table(cells) or cells == config.cells:
         return changes
-    return {**changes, **_of_cells(config, cells, keeps)}
+    return {**changes, **_of_cells(config, cells), **past}
 
 
 def _is_plain(config: AgentConfig) -> bool:
@@ -132,23 +134,22 @@ def _is_plain(config: AgentConfig) -> bool:
     return of_now and is_plain and is_table(config.cells)
 
 
-def _of_cells(config: AgentConfig, cells: Features, keeps: tuple[float, ...]) -> PlainData:
+def _of_cells(config: AgentConfig, cells: Features) -> PlainData:
     """Return the fields of an agent that other *cells* change, of those that looks may change."""
     if config.trunk.is_shared:
-        return {"cells": cells, "memories": keeps}
+        return {"cells": cells}
     old, new = (fields_of(of, config.model) for of in (config.cells, cells))
     now, factor = config.alpha_output, new["alpha_output"] / old["alpha_output"]
     old["alpha_output"], new["alpha_output"] = now, round(now * factor, 3)
     free = {*config.looks_at, "features"}
-    changed = {name: v for name, v in new.items() if name in free and v != old.get(name)}
-    return {**changed, "memories": keeps}
+    return {name: v for name, v in new.items() if name in free and v != old.get(name)}
 
 
-def as_seen(config: AgentConfig, seen: FirstPlay) -> FloatArray:
+def _rows(config: AgentConfig, seen: FirstPlay) -> FloatArray:
     """Return observations of a play as the cells of an agent read them, ``(n, d)``."""
     rows = seen.all_numbers()
     assert rows is not None
-    return extended(rows, seen.lengths, config.memories) if config.memories else rows
+    return as_seen(seen, rows, config.memories, config.sees_actions)
 
 
 def _is_narrow(config: AgentConfig, seen: FirstPlay) -> bool:
@@ -156,7 +157,7 @@ def _is_narrow(config: AgentConfig, seen: FirstPlay) -> bool:
 
     Numbers that repeat others were left out on purpose.
     """
-    rows, cells = as_seen(config, seen), config.cells
+    rows, cells = _rows(config, seen), config.cells
     if not isinstance(cells, (HashedStates, Select)):
         return False
     varies = np.flatnonzero((rows != np.median(rows, axis=0)).mean(axis=0) > _NOTICED).tolist()
@@ -171,7 +172,7 @@ def _has_moved(config: AgentConfig, seen: FirstPlay) -> bool:
 
     Random actions drive a body far from where it is wanted.
     """
-    rows, cells = as_seen(config, seen), config.cells
+    rows, cells = _rows(config, seen), config.cells
     if not isinstance(cells, Select) or not isinstance(cells.of, Concat):
         return False
     flat = np.array([cells.flat(row) for row in rows[:: 1 + len(rows) // _ROWS]])
@@ -216,7 +217,7 @@ def fitted(
 
 def _active(config: AgentConfig, seen: FirstPlay) -> list[np.ndarray]:
     """Return the indices of the active cells for some observations, which all are 1."""
-    rows, cells = as_seen(config, seen), config.cells
+    rows, cells = _rows(config, seen), config.cells
     some = rows[:: 1 + len(rows) // _ROWS]
     if isinstance(cells, JointStates) and cells.keys:
         return [np.flatnonzero(cells(dict(zip(cells.keys, row, strict=True)))) for row in some]

@@ -35,6 +35,7 @@ from neurorl.models.features import RBF, Concat, Fourier, GaussianCells, OneHot,
 from neurorl.models.features.image_cells import ImageCells
 from neurorl.models.features.of_others import BlockMeans
 from neurorl.storage.plain import Named, PlainData, plain
+from neurorl.tasks.actions import read_actions
 from neurorl.tasks.kinds import Environment, Space
 from neurorl.tasks.known import (
     BANDIT_ID,
@@ -266,8 +267,9 @@ def make_config(
         preset["features"] = default_joint_cells(space) if joint else default_features(space)
     _warn_of_means(space, {k: v for k, v in preset.items() if k not in overrides})
     config = _made(preset, overrides)
-    if config.memories and space.shape is not None:
-        check_remembered(config, math.prod(space.shape))
+    if (config.memories or config.sees_actions) and space.shape is not None:
+        n_shown = len(read_actions(env).groups(1)) if config.sees_actions else 0
+        check_remembered(config, math.prod(space.shape) + n_shown)
     return config
 
 

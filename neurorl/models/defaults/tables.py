@@ -8,7 +8,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from neurorl.models.agent.memories import extended
+from neurorl.models.agent.memories import as_seen
 from neurorl.models.defaults.boxes import MOST_JOINT, BoxRanges, box_cells, box_of
 from neurorl.models.defaults.few_values import pair_cells
 from neurorl.models.defaults.hidden_state import (
@@ -20,7 +20,13 @@ from neurorl.models.defaults.hidden_state import (
     tell_more,
 )
 from neurorl.models.defaults.images import image_cells, is_image
-from neurorl.models.defaults.memory_search import OF_REWARDS, missing_memories
+from neurorl.models.defaults.memory_search import (
+    KEPT_OF_ACTIONS,
+    OF_ACTIONS,
+    OF_REWARDS,
+    acts_tell,
+    missing_memories,
+)
 from neurorl.models.defaults.observations import default_cells, seen_parts
 from neurorl.models.features import Features, HashedStates, JointStates, OneHot, Select
 from neurorl.numerics.arrays import FloatArray
@@ -47,30 +53,34 @@ def is_table(cells: object) -> bool:
 
 
 def table_cells(
-    space: Space, play: Any, memories: Sequence[float] = (), is_fine: bool = True
+    space: Space,
+    play: Any,
+    memories: Sequence[float] = (),
+    is_fine: bool = True,
+    sees_actions: bool = False,
 ) -> Features | None:
     """Return cells from which the output can learn a table; None if there are none.
 
     play: returns the first play, which numbered states don't need. memories: the keeps of an
-    agent's memories, which add numbers to an observation. is_fine: see `box_cells`.
+    agent's memories, which add numbers to an observation, as its last actions do if it
+    *sees_actions*. is_fine: see `box_cells`.
     """
-    cells = default_cells(space)
-    if not memories and isinstance(cells, (OneHot, JointStates)):
+    cells, is_more = default_cells(space), bool(memories) or sees_actions
+    if not is_more and isinstance(cells, (OneHot, JointStates)):
         return cells
-    if not (memories or isinstance(space, (gym.spaces.Box, gym.spaces.Tuple, gym.spaces.Dict))):
+    if not (is_more or isinstance(space, (gym.spaces.Box, gym.spaces.Tuple, gym.spaces.Dict))):
         return pair_cells(space, lambda: play().all_numbers())
     rows = play().all_numbers()
-    if rows is None:
+    if rows is None or (sees_actions and len(rows) != sum(play().lengths)):
         return None
-    if memories:
-        rows = extended(rows, play().lengths, memories)
+    rows = as_seen(play(), rows, memories, sees_actions)
     is_whole = not any(0.0 < keep < 1.0 for keep in memories)
     if is_whole and (hashed := hashed_cells(space, rows)) is not None:
         return hashed
-    if isinstance(space, gym.spaces.Box) and not memories:
+    if isinstance(space, gym.spaces.Box) and not is_more:
         return _cells_of_box(space, play(), rows, is_fine)
-    pairs, whole = None if memories else pair_cells(space, lambda: rows), box_of(space)
-    has_others = whole is not None and not memories and whole.shape != rows.shape[1:]
+    pairs, whole = None if is_more else pair_cells(space, lambda: rows), box_of(space)
+    has_others = whole is not None and not is_more and whole.shape != rows.shape[1:]
     if pairs is not None or whole is None or has_others:
         return pairs
     ranges = BoxRanges.of(whole, rows, play().is_better(len(rows)))
@@ -121,21 +131,27 @@ def seen_once(rows: FloatArray) -> float:
     return float((times == 1).sum() / len(rows))
 
 
-def memories_of(space: Space, play: FirstPlay) -> tuple[float, ...]:
-    """Return the memory that the rewards of *play* ask for; none if they do without.
+def memories_of(space: Space, play: FirstPlay, may_act: bool) -> PlainData:
+    """Return the memory that the rewards of *play* ask for, as fields; none if they do without.
+
+    may_act: whether the agent may see its own actions.
 
     What is shown next isn't asked about. Observations have to come back: then the mean reward of
     each observation and action is known, whatever actions follow from, and only what is hidden is
     left. Of other numbers least squares miss some, and a memory tells where an agent is.
     """
     rows = play.all_numbers()
-    return () if rows is None else _of_rewards(space, lambda: play, rows, (), True, _OF_LOOKS)
+    if rows is None:
+        return {}
+    keeps = _of_rewards(space, lambda: play, rows, (), True, _OF_LOOKS)
+    return _with_actions(space, lambda: play, rows, keeps, _OF_LOOKS if may_act else None)
 
 
-def memories_for_table(space: Space, play: Any, has_features: bool) -> PlainData:
-    """Return the memories of an agent of a task that hides something, as a field, if any.
+def memories_for_table(space: Space, play: Any, has_features: bool, may_act: bool) -> PlainData:
+    """Return the memories of an agent of a task that hides something, as fields, if any.
 
-    has_features: whether the user names features, which can't read what rewards ask for.
+    has_features: whether the user names features, which can't read what rewards ask for. may_act:
+    whether the agent may see its own actions.
     """
     is_box = isinstance(space, gym.spaces.Box)
     rows = play().all_numbers() if is_box or not has_features else None
@@ -144,6 +160,29 @@ def memories_for_table(space: Space, play: Any, has_features: bool) -> PlainData
     keeps = memories_for(play(), rows, MOST_JOINT) if is_box else ()
     if not has_features:
         keeps = _of_rewards(space, play, rows, keeps, is_box)
+    least = OF_ACTIONS if may_act and not has_features else None
+    return _with_actions(space, play, rows, keeps, least)
+
+
+def _with_actions(
+    space: Space,
+    play: Callable[[], FirstPlay],
+    rows: FloatArray,
+    keeps: tuple[float, ...],
+    least: float | None,
+) -> PlainData:
+    """Return memories as fields: of own actions, too, if these tell what is paid.
+
+    least: the share of rewards that they have to tell; None asks for none.
+    """
+    if least is not None and acts_tell(play(), rows, keeps, least):
+        n = np.ptp(np.concatenate([rows, play().last_actions], axis=1), axis=0).astype(bool).sum()
+        for more in (KEPT_OF_ACTIONS, KEPT_OF_ACTIONS[1:], KEPT_OF_ACTIONS[:1], ()):
+            memories = (*keeps, *(keep for keep in more if keep not in keeps))
+            cells = table_cells(space, play, memories, sees_actions=True)
+            in_pairs = more and (1 + len(memories)) * n <= MOST_JOINT
+            if isinstance(cells, HashedStates) or (cells is not None and in_pairs):
+                return {"memories": memories, "sees_actions": True}
     return {"memories": keeps} if keeps else {}
 
 

@@ -10,7 +10,7 @@ import gymnasium as gym
 import numpy as np
 
 from neurorl.errors import EnvironmentWarning, warn_of
-from neurorl.models.agent.fields import LOOKED_AT
+from neurorl.models.agent.fields import LOOKED_AT, PAST
 from neurorl.models.agent.gaussian_policy import Gaussian
 from neurorl.models.agent.schedules import HarmonicDecay
 from neurorl.models.defaults.deep import deep_on
@@ -144,7 +144,7 @@ def _of_tiles(
     if not has_layers:
         return fields
     of_policy = {name.partition(".")[2]: value for name, value in repeats.items()}
-    kept = {"memories": chosen["memories"]} if "memories" in chosen else {}
+    kept = {name: chosen[name] for name in PAST if name in chosen}
     lambda_ = fields["lambda_actor"]
     return {**deep_on(cells, lambda_, lambda_, of_policy), **kept}
 
@@ -169,7 +169,7 @@ def _looks_at(space: Space, chosen: Named, named: Named, spiking_critic: bool) -
         named
     )
     if chosen.get("trunk") is not None:
-        of_numbers = ("memories",) if is_own and chosen["cells"] == number_cells(space) else ()
+        of_numbers = PAST if is_own and chosen["cells"] == number_cells(space) else ()
         return ("cells", *of_numbers) if is_own else ()
     free = LOOKED_AT if is_own else ("reward_scale",)
     return tuple(name for name in free if name not in named and not spiking_critic)
@@ -244,10 +244,11 @@ def _table(
     memories: PlainData = {}
     if cells is None and not _OTHER_CELLS.intersection(named):
         if "memories" not in named and not spiking_critic:
-            memories = memories_for_table(space, play, "features" in named)
-        keeps = {"memories": (), **named, **memories}["memories"]
+            may_act = bool(named.get("sees_actions", True))
+            memories = memories_for_table(space, play, "features" in named, may_act)
+        past = {"memories": (), "sees_actions": False, **named, **memories}
         is_fine = not (spiking_critic or isinstance(env.action_space, gym.spaces.Box))
-        cells = table_cells(space, play, keeps, is_fine)
+        cells = table_cells(space, play, past["memories"], is_fine, past["sees_actions"])
     if not isinstance(cells, (OneHot, JointStates, HashedStates, Select, ImageCells)):
         return {}
     fields = {**fields_of(cells, model), **memories}

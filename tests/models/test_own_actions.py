@@ -1,0 +1,204 @@
+"""Agents see what they did last, where that tells what is paid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Space
+from gymnasium.wrappers import TimeLimit
+
+from neurorl import LinearActorCritic, ReparameterizedActorCritic, SpikingActorCritic, evaluate
+from neurorl.agents.base import LearningAgent
+from neurorl.errors import DescriptionError
+from neurorl.models.agent.memories import Memories, as_seen
+from neurorl.models.defaults.memory_search import acts_tell
+from neurorl.models.defaults.presets import make_config
+from neurorl.tasks.first_play import first_play
+
+
+class Turns(gym.Env[Any, Any]):
+    """Pay an action that is another one than the last; a first one pays nothing.
+
+    shown: makes an observation of a random number; by default all are alike.
+    """
+
+    def __init__(
+        self,
+        space: Space[Any] | None = None,
+        actions: Space[Any] | None = None,
+        shown: Callable[[float], Any] = lambda _: 0,
+    ) -> None:
+        self.observation_space = space or Discrete(1)
+        self.action_space = actions or Discrete(2)
+        self._shown = shown
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        self._last: Any = None
+        return self._shown(self.np_random.random()), {}
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        pays = self._last is not None and bool(np.any(self._last != action))
+        self._last = action
+        return self._shown(self.np_random.random()), float(pays), False, False, {}
+
+
+class Told(Turns):
+    """Pay the action that is shown, and hide nothing."""
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        self._now, info = super().reset(seed=seed)
+        return self._now, info
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        pays = float(action == int(np.ravel(self._now)[0]))
+        self._now, *_ = super().step(action)
+        return self._now, pays, False, False, {}
+
+
+def turns(*args: Any) -> gym.Env[Any, Any]:
+    return TimeLimit(Turns(*args), 10)
+
+
+gym.register("tests/Turns-v0", Turns, max_episode_steps=10)  # type: ignore[arg-type]
+
+SPACES: dict[str, tuple[Space[Any], Callable[[float], Any]]] = {
+    "nothing": (Discrete(1), lambda _: 0),
+    "a number": (Discrete(4), lambda x: int(4 * x)),
+    "numbers": (MultiDiscrete([2, 2]), lambda x: np.array([x > 0.5, 0], np.int64)),
+    "flags": (MultiBinary(2), lambda x: np.array([x > 0.5, x > 0.9], np.int8)),
+    "a vector": (Box(-1.0, 1.0, (2,), np.float64), lambda x: np.array([x, -x])),
+    "parts": (
+        Dict({"a": Discrete(3), "b": MultiBinary(1)}),
+        lambda x: {"a": int(3 * x), "b": np.array([x > 0.5], np.int8)},
+    ),
+}
+
+
+def test_what_is_shown_by_hand() -> None:
+    memories = Memories((0.0,), 1, actions=2)
+    rows = [memories.see(0, np.array([4.0]), action) for action in ([8, 9], [0, 1], [2, 1])]
+    # Nothing was done before the first; then each choice counts from 1.
+    assert np.array_equal(rows, [[4, 0, 0, 0, 0, 0], [4, 1, 2, 0, 1, 2], [4, 3, 2, 0, 2, 0]])
+    memories.begin(0)
+    assert memories.see(0, np.array([4.0]), [5, 5]).tolist() == [4, 0, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("actions", [Discrete(3, start=5), MultiDiscrete([2, 3]), MultiBinary(2)])
+def test_a_first_play_shows_what_an_agent_sees(actions: Space[Any]) -> None:
+    env = turns(None, actions)
+    play = first_play(env)
+    rows = play.all_numbers()
+    assert rows is not None
+    seen = as_seen(play, rows, (0.0, 0.9), True)
+    memories, k = Memories((0.0, 0.9), 1, actions=np.ravel(play.actions[0]).size), 0
+    first = actions.start if isinstance(actions, Discrete) else 0
+    for number, length in enumerate(play.lengths):
+        memories.begin(0)
+        for n in range(length):
+            done = None if n == 0 else np.ravel(play.actions[k - number - 1]) - first
+            assert np.array_equal(seen[k], memories.see(0, rows[k], done))
+            k += 1
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_the_default_learns_what_its_last_action_tells(name: str) -> None:
+    space, shown = SPACES[name]
+    agent = SpikingActorCritic(turns(space, None, shown), seed=100)
+    assert agent.config.sees_actions
+    episodes = agent.learn(total_timesteps=4_000)
+    assert np.mean([episode.ret for episode in episodes[-50:]]) > 8.0  # of 9; by chance 4.5
+    assert evaluate(agent, episodes=10)["mean_return"] > 8.0
+
+
+@pytest.mark.parametrize("actions", [Discrete(3, start=5), MultiDiscrete([2, 2]), MultiBinary(2)])
+def test_other_choices_are_seen_too(actions: Space[Any]) -> None:
+    agent = SpikingActorCritic(turns(None, actions), seed=100)
+    assert agent.config.sees_actions
+    episodes = agent.learn(total_timesteps=8_000)
+    assert np.mean([episode.ret for episode in episodes[-50:]]) > 8.0
+
+
+def test_where_actions_begin_changes_no_bit() -> None:
+    a, b = (
+        [
+            e.ret
+            for e in SpikingActorCritic(turns(None, Discrete(3, start=start))).learn(
+                total_steps=100
+            )
+        ]
+        for start in (0, 7)
+    )
+    assert a == b
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_a_task_that_hides_nothing_gets_none(name: str) -> None:
+    space, shown = SPACES[name]
+    env = TimeLimit(Told(space, None, shown), 10) if name != "parts" else gym.make("CartPole-v1")
+    play = first_play(env)
+    rows = play.all_numbers()
+    assert rows is not None
+    assert not acts_tell(play, rows, ())
+    assert not make_config(env).sees_actions
+
+
+def test_numbers_are_refused_by_name() -> None:
+    with pytest.raises(DescriptionError, match="sees_actions"):
+        SpikingActorCritic("Pendulum-v1", sees_actions=True)
+
+
+def test_who_wants_none_gets_none() -> None:
+    agent = SpikingActorCritic(turns(), seed=100, sees_actions=False)
+    assert not agent.config.sees_actions
+    assert "sees_actions" not in agent.config.to_dict()
+    agent.learn(total_timesteps=4_000)
+    assert "sees_actions=True" in str(agent.verdict())
+
+
+def _seen() -> Any:
+    """Return the fields of an agent of `turns` by which it sees its last action."""
+    config = make_config(turns())
+    return {name: getattr(config, name) for name in ("cells", "memories", "sees_actions")}
+
+
+ID = "tests/Turns-v0"
+AGENTS: dict[str, Callable[[], LearningAgent]] = {
+    "table": lambda: SpikingActorCritic(ID, seed=3),
+    "interpreted": lambda: SpikingActorCritic(ID, seed=3, loop="numpy"),
+    "layers": lambda: SpikingActorCritic(ID, seed=3, hidden=16, trunk="shared", **_seen()),
+    "linear": lambda: LinearActorCritic(ID, seed=3),
+    "gradients": lambda: ReparameterizedActorCritic(
+        ID, seed=3, hidden=4, features=_seen()["cells"], **_seen()
+    ),
+}
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_a_saved_agent_goes_on_within_an_episode(name: str, tmp_path: Path) -> None:
+    one, other = AGENTS[name](), AGENTS[name]()
+    assert one.config.sees_actions
+    one.learn(total_steps=96)
+    other.learn(total_steps=47)
+    other.save(tmp_path / "agent.npz")
+    loaded = type(other).load(tmp_path / "agent.npz")
+    loaded.learn(total_steps=96)
+    for key, weights in one.weights.items():
+        assert np.array_equal(weights, loaded.weights[key])
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_states_of_predictions_hold_the_last_action(name: str) -> None:
+    one, other = AGENTS[name](), AGENTS[name]()
+    state = None
+    for agent in (one, other):
+        agent.learn(total_steps=600)
+    for _ in range(30):
+        action, state = one.predict(0, deterministic=False, state=state)
+        assert state["action"] == action
+        assert action == other.predict(0, deterministic=False)
