@@ -43,7 +43,7 @@ SAID: dict[str, str] = {
     "AgentFields.depression": "of rules that pair spikes: depression over potentiation",
     "AgentFields.carries": "whether membranes, traces and eligibilities last between decisions",
     "AgentFields.memories": "shares kept by running means that cells and features also read; from 2"
-    " on, steps before",
+    " on, steps before; below 0, so many changes before",
     "AgentFields.sees_actions": "whether these also read what was chosen last in the episode",
     "AgentFields.description": "a network of your own in place of modules, from Python",
     "AgentFields.solved_at": "mean return of 100 episodes of a solved task",

@@ -269,3 +269,24 @@ def test_cells_and_features_both_need_numbers_for_memories(model: str, named: st
     other = {"cells": "features", "features": "cells"}[named]
     with pytest.raises(DescriptionError, match=rf"agent\.memories: needs {other} of .*limit 8"):
         SpikingActorCritic("CartPole-v1", model, memories=(0.5,), **chosen)
+
+
+def test_what_was_before_changes_by_hand() -> None:
+    memories = Memories((-1.0, -2.0), 1)
+    shown = ([4, 0], [5, 0], [5, 1], [7, 1], [7, 1])
+    rows = np.array([memories.see(0, np.array(each)) for each in shown])
+    one_ago = [[4, 0], [4, 0], [4, 0], [5, 0], [5, 0]]
+    two_ago = [[4, 0], [4, 0], [4, 0], [4, 0], [4, 0]]
+    assert np.array_equal(rows[:, :2] - rows[:, 2:4], one_ago)
+    assert np.array_equal(rows[:, :2] - rows[:, 4:], two_ago)
+    memories.begin(0)
+    assert memories.see(0, np.array([9, 9])).tolist() == [9, 9, 0, 0, 0, 0]
+
+
+def test_changes_and_lags_are_remembered_together() -> None:
+    draws = np.random.default_rng(1)
+    rows = draws.integers(0, 2, (300, 3)).astype(float)
+    lengths, keeps = [100, 200], (0.9, -2.0, 3.0, 1.0, -1.0)
+    together = extended(rows, lengths, keeps)[:, 3:]
+    alone = [extended(rows, lengths, (keep,))[:, 3:] for keep in keeps]
+    assert np.array_equal(together, np.concatenate(alone, axis=1))

@@ -90,6 +90,44 @@ class Back(Told):
         return len(self.past) > self._lag and action == self.past[-1 - self._lag]
 
 
+class Trials(gym.Env[Any, Any]):
+    """Show a cue, then nothing for some steps, then ask for it, over and over."""
+
+    action_space = Discrete(3)
+
+    def __init__(self, form: str, cues: int = 1) -> None:
+        spaces = {"Discrete": Discrete(5), "MultiDiscrete": MultiDiscrete([4, cues + 1])}
+        box = Box(-4.0, 4.0, (2,), np.float64)
+        self.observation_space = {**spaces, "Box": box}[form]
+        self._form, self._cues = form, cues
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        super().reset(seed=seed)
+        self._left = 60
+        self._begin()
+        return self._shown(), {}
+
+    def _begin(self) -> None:
+        self._cue = self.np_random.integers(0, 3, self._cues).tolist()
+        silence = [(0, 0)] * int(self.np_random.integers(1, 6))
+        asked = [(0, n + 1) for n in range(self._cues)]
+        self._script = [*((cue + 1, 0) for cue in self._cue), *silence, *asked]
+
+    def _shown(self) -> Any:
+        cue, asked = self._script[0]
+        if self._form == "Discrete":
+            return 4 if asked else cue
+        return np.array([cue, asked], self.observation_space.dtype)
+
+    def step(self, action: int) -> Any:
+        asked = self._script.pop(0)[1]
+        pays = bool(asked) and action == self._cue[asked - 1]
+        if not self._script:
+            self._begin()
+        self._left -= 1
+        return self._shown(), float(pays), self._left == 0, False, {}
+
+
 class Rooms(Told):
     """Be a ring of four rooms, two of which look alike; the room before tells where one is."""
 
@@ -250,6 +288,19 @@ def test_what_was_shown_before_is_remembered_where_it_pays(form: str) -> None:
 @pytest.mark.parametrize("lag", range(3, 9))
 def test_what_was_shown_long_before_is_remembered_where_it_pays(lag: int, form: str) -> None:
     assert make_config(Back(lag, form)).memories == (lag,)
+
+
+@pytest.mark.usefixtures("seeded")
+@pytest.mark.parametrize(
+    ("form", "cues", "memories"),
+    [("Discrete", 1, [(-2.0,)]), ("MultiDiscrete", 1, [(-1.0,)]), ("Box", 1, [(-1.0,)])],
+)
+def test_cues_that_are_over_for_some_time_are_remembered(
+    form: str, cues: int, memories: Any
+) -> None:
+    config = make_config(Trials(form, cues))
+    assert config.memories in memories
+    assert isinstance(config.cells, HashedStates)
 
 
 @pytest.mark.usefixtures("seeded")

@@ -59,8 +59,8 @@ def check_memories(config: AgentFields) -> None:
     if not keeps:
         return
     for keep in keeps:
-        if keep > 1.0 and keep % 1.0:
-            limit = "a share in [0, 1], or a whole number of steps"
+        if not 0.0 <= keep <= 1.0 and keep % 1.0:
+            limit = "a share in [0, 1], a number of steps, or below 0 one of changes"
             raise DescriptionError(where, "holds no memory", got=keep, limit=limit)
     for name, features in _that_remember(config).items():
         n = _numbers_of(features)

@@ -70,8 +70,9 @@ class AgentFields(Described):
     many windows bring the spikes of the input, or of the first hidden layer, so many decisions ago
     to that layer. With ``memories``, ``cells`` and ``features`` also read how far each number of an
     observation is from its running means, one for each kept share, or from what it was a whole
-    number of steps before (`neurorl.models.agent.memories.Memories`). With ``sees_actions``, what
-    was chosen last in the episode is among these numbers, after those of the observation.
+    number of steps before, or (-1, -2, ...) some changes before
+    (`neurorl.models.agent.memories.Memories`). With ``sees_actions``, what was chosen last in the
+    episode is among these numbers, after those of the observation.
 
     Learning: ``rule`` is a name of `neurorl.rules.RULES`, or a `Rule` or `SynapseRule` of your own;
     files can hold rules that consist of texts. A `SynapseRule` says all that its synapses do, and
@@ -137,7 +138,7 @@ class AgentFields(Described):
     post_tau: NotNegative = 0.02
     depression: NotNegative = 0.5
     carries: Flag = False
-    memories: Annotated[tuple[float, ...], Range(0.0, MAX_TAPS)] = ()
+    memories: Annotated[tuple[float, ...], Range(-MAX_TAPS, MAX_TAPS)] = ()
     sees_actions: Flag = False
     description: Network | None = None
     solved_at: float | None = None

@@ -23,12 +23,16 @@ class Memories:
     begins at the first o. With keep 0, ``o - m`` is the change since the step before, a velocity if
     o is a position; with 0.9 the mean is over some 10 steps, for evidence that comes bit by bit;
     with 1 it stays the first o, for a cue. A keep of 2 or more stands for the o so many steps
-    before, until then the first. keys: of a Dict's or Tuple's parts; empty for other observations.
-    actions: of so many choices, the last one in the episode is among an observation's numbers, as
-    their last ones: each counts from 1, and is 0 at first.
+    before, and one of -1 or less for what each number was before it changed last, or so many
+    changes ago: a cue that is over, however long ago that is. Until then both are the first o.
 
-    means: of each environment, ``(K + L, d)``, the last L observations after the K means if a keep
-    is L >= 2; None before its episode. They are replaced, not changed.
+    keys: of a Dict's or Tuple's parts; empty for other observations. actions: of so many choices,
+    the last one in the episode is among an observation's numbers, as their last ones: each counts
+    from 1, and is 0 at first.
+
+    means: of each environment, ``(K + C + L, d)``: K means, what was up to C changes ago, and the
+    last L observations, for keeps of -C and of L >= 2; None before its episode. They are replaced,
+    not changed.
     """
 
     def __init__(
@@ -36,9 +40,12 @@ class Memories:
     ) -> None:
         self._keys, self._none = tuple(keys), np.full(actions, -1)
         self._lags = [(k, int(keep)) for k, keep in enumerate(keeps) if keep > 1.0]
-        self._longest = max((lag for _, lag in self._lags), default=0)
-        # What a lag recalls is set in every step, whatever its mean would be.
-        self._keeps: FloatArray = np.minimum(np.array(keeps, dtype=np.float64), 1.0)[:, None]
+        self._held = [(k, int(-keep)) for k, keep in enumerate(keeps) if keep < 0.0]
+        self._changes = max((n for _, n in self._held), default=0)
+        self._longest = max((lag for _, lag in self._lags), default=min(1, self._changes))
+        # What is recalled without a mean is set in every step, so its mean stays as it is.
+        shares = [keep if 0.0 <= keep <= 1.0 else 1.0 for keep in keeps]
+        self._keeps: FloatArray = np.array(shares, dtype=np.float64)[:, None]
         self.means: list[FloatArray | None] = [None] * n
 
     def begin(self, i: int) -> None:
@@ -60,19 +67,23 @@ class Memories:
 
         action: what was chosen last; the first observation of an episode follows none.
         """
-        kept, n = self.means[i], len(self._keeps)
+        kept, n, c = self.means[i], len(self._keeps), self._changes
         now = self.numbers(observation, None if kept is None else action)
-        if kept is None or kept.shape != (n + self._longest, len(now)):
-            kept = np.repeat(now[None], n + self._longest, axis=0)
-        mean, past = kept[:n], kept[n:]
-        if self._lags:
+        if kept is None or kept.shape != (n + c + self._longest, len(now)):
+            kept = np.repeat(now[None], n + c + self._longest, axis=0)
+        mean, before, past = kept[:n], kept[n : n + c], kept[n + c :]
+        if self._longest:
             mean = mean.copy()
+            if c:
+                before = np.where(now != past[-1], np.append(past[-1:], before[:-1], 0), before)
             for k, lag in self._lags:
                 mean[k] = past[-lag]
+            for k, changes in self._held:
+                mean[k] = before[changes - 1]
             past = np.append(past[1:], now[None], axis=0)
         shown: FloatArray = np.concatenate([now, (now - mean).ravel()])
         mean = self._keeps * mean + (1.0 - self._keeps) * now
-        self.means[i] = np.concatenate([mean, past]) if self._lags else mean
+        self.means[i] = np.concatenate([mean, before, past]) if self._longest else mean
         return shown
 
     def copy(self, other: Memories) -> None:

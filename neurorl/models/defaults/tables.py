@@ -159,6 +159,8 @@ def memories_for_table(space: Space, play: Any, has_features: bool, may_act: boo
         return {}
     keeps = memories_for(play(), rows, MOST_JOINT) if is_box else ()
     if not has_features:
+        if keeps and any(keep < 0 for keep in missing_memories(play(), rows, (), is_box)[:1]):
+            keeps = ()  # of a cue that is over, what it was tells more than a mean
         keeps = _of_rewards(space, play, rows, keeps, is_box)
     least = OF_ACTIONS if may_act and not has_features else None
     return _with_actions(space, play, rows, keeps, least)
@@ -196,12 +198,26 @@ def _of_rewards(
 ) -> tuple[float, ...]:
     """Return *keeps*, and a memory that rewards ask for, or (if not *is_box*) what is shown next.
 
-    One without cells that hold it isn't taken. least: the share of rewards that it has to tell.
+    After a first memory another cue is asked for. One without cells that hold it isn't taken.
+    least: the share of rewards that it has to tell.
     """
     in_pairs = (2 + len(keeps)) * np.ptp(rows, axis=0).astype(bool).sum() <= MOST_JOINT
     can_hold = in_pairs or hashed_cells(space, rows) is not None
     for keep in missing_memories(play(), rows, keeps, is_box, least) if can_hold else ():
-        cells = table_cells(space, play, (*keeps, keep))
+        cells, found = table_cells(space, play, (*keeps, keep)), (*keeps, keep)
         if isinstance(cells, HashedStates) or (cells is not None and in_pairs):
-            return *keeps, keep
+            return found if keeps else _with_another_cue(space, play, rows, found)
     return keeps
+
+
+def _with_another_cue(
+    space: Space, play: Callable[[], FirstPlay], rows: FloatArray, keeps: tuple[float, ...]
+) -> tuple[float, ...]:
+    """Return *keeps*, and what was before a change, if rewards ask for both and a table holds them.
+
+    Others would tell the time: that the first eight steps are over, of which a lag knows nothing.
+    """
+    cues = (keep for keep in missing_memories(play(), rows, keeps, True) if keep < 0.0)
+    every = ((*keeps, cue) for cue in cues)
+    held = (both for both in every if isinstance(table_cells(space, play, both), HashedStates))
+    return next(held, keeps)
