@@ -176,6 +176,7 @@ NOT_CHANGED: Mapping[str, str] = {
     "history": "are taps of history_lags, and refused in another number",
     "critic.changes": "needs features of changes; tests/models/test_history.py",
     "memories": "needs cells of memories; tests/models/test_memories.py",
+    "sees_actions": "needs cells of actions; tests/models/test_own_actions.py",
     "looks_at": "matters after 5,000 steps; tests/agents/test_looking.py",
     **dict.fromkeys(KINDS, "is a row of this table itself"),
     **dict.fromkeys(

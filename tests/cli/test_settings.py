@@ -87,6 +87,7 @@ def test_every_field_can_be_set_to_what_it_is() -> None:
     """Each value goes through text, as the command line and config.json have it, and comes back."""
     config = make_config(make_env("CartPole-v1"))
     data = {**config.to_dict(), "trunk": config.trunk.to_dict(), "looks_at": []}
+    data["sees_actions"] = config.sees_actions  # which files name only where it is used
     for name in option_types():
         kind, dot, field = name.partition(".")
         value = data[kind].get(field) if dot else data[kind]
