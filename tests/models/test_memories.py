@@ -191,6 +191,33 @@ def test_observations_that_come_back_have_memories_where_these_tell_what_comes()
     assert isinstance(config.cells, Select)
 
 
+class Steered(gym.Env[Any, Any]):
+    """Show a place, a heading and a wheel that is turned to one of *n* angles, step by step."""
+
+    observation_space = gym.spaces.Box(-np.inf, np.inf, (4,), np.float64)
+
+    def __init__(self, n: int) -> None:
+        self.action_space = gym.spaces.Discrete(n)
+        self._angles = np.linspace(-0.25, 0.25, n)
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        super().reset(seed=seed)
+        self._place = self.np_random.uniform((-20.0, -5.0, -0.5, 0.0), (-14.0, 5.0, 0.5, 0.0))
+        return self._place.copy(), {}
+
+    def step(self, action: int) -> Any:
+        self._place[3] += 0.6 * (self._angles[action] - self._place[3])
+        self._place[2] += self._place[3] + self.np_random.normal(0.0, 0.02)
+        self._place[:2] += np.cos(self._place[2]), np.sin(self._place[2])
+        is_over = self._place[0] >= 0.0 or bool(abs(self._place[1]) > 10.0)
+        return self._place.copy(), 0.0, is_over, False, {}
+
+
+@pytest.mark.parametrize("n", [5, 7, 9])
+def test_what_bends_is_not_taken_for_hidden(n: int) -> None:
+    assert make_config(gym.wrappers.TimeLimit(Steered(n), 40)).memories == ()
+
+
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.6])
 def test_what_is_drawn_or_in_the_way_is_not_taken_for_hidden(share: float) -> None:
     config = make_config(gym.wrappers.TimeLimit(Slippery(share), 100))

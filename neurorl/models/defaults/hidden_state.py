@@ -65,8 +65,12 @@ def memories_for(play: FirstPlay, rows: FloatArray, most: int) -> tuple[float, .
     seen = np.concatenate([rows[now], flags_of_actions(play)], axis=1)
     past = {keep: extended(rows, lengths, (keep,))[now, rows.shape[1] :] for keep in _KEEPS}
     best = _telling(seen, change, past, 2)
-    is_sure = not best or not has_rows_for_cubes(seen) or bool(_telling(seen, change, past, 3))
-    return best if is_sure else ()
+    if best and has_rows_for_cubes(seen):
+        return best if _telling(seen, change, past, 3) else ()
+    if best and has_rows_for_cubes(rows):  # not of actions, which may be many flags
+        cubes = products(scaled(rows[now]), 3)[1:]
+        return best if _telling(seen, change, past, 2, cubes) else ()
+    return best
 
 
 def has_rows_for_cubes(seen: FloatArray) -> bool:
@@ -92,21 +96,26 @@ def products(numbers: FloatArray, degree: int) -> list[FloatArray]:
 
 
 def _telling(
-    seen: FloatArray, change: FloatArray, past: Mapping[float, FloatArray], degree: int
+    seen: FloatArray,
+    change: FloatArray,
+    past: Mapping[float, FloatArray],
+    degree: int,
+    more: Sequence[FloatArray] = (),
 ) -> tuple[float, ...]:
     """Return the keep whose memory predicts most of the hidden changes, or none.
 
-    Each value of a number that takes a few may be followed by something else, as the last hour of a
-    day is by the first one.
+    more: predictors beside the products of what is *seen*, up to this degree, ``(n, k)`` each. Each
+    value of a number that takes a few may be followed by something else, as the last hour of a day
+    is by the first one.
     """
     few = [column[:, None] == np.unique(column) for column in seen.T if _takes_few(column)]
-    flags = np.concatenate([np.empty((len(seen), 0)), *few], axis=1)
+    flags = np.concatenate([np.empty((len(seen), 0)), *few, *more], axis=1)
     left = left_over(seen, change, flags, degree)
     is_hidden = left.mean(axis=0) > _HIDDEN
     best: tuple[float, ...] = ()
     most_told = 0.0
-    for keep, more in past.items():
-        known = np.concatenate([flags, more], axis=1)
+    for keep, memory in past.items():
+        known = np.concatenate([flags, memory], axis=1)
         gains = (left - left_over(seen, change, known, degree)).min(axis=0)[is_hidden]
         told = float(gains[gains > 0.0].sum())
         if gains.max(initial=0.0) > _TOLD and told > most_told:
