@@ -205,7 +205,8 @@ class FirstPlay:
     @property
     def last_actions(self) -> FloatArray:
         """Return what was chosen before each observation, from 1 on, 0 at first, ``(n, g)``."""
-        acted = np.array([np.ravel(action) for action in self.actions], dtype=np.float64)
+        nothing = np.empty((0, np.size(self.first)))
+        acted = np.array([np.ravel(a) for a in self.actions], np.float64) if self.steps else nothing
         before = np.zeros((sum(self.lengths), acted.shape[1]))
         before[acted_on(self.lengths) + 1] = acted - self.first + 1.0
         return before

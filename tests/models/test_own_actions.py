@@ -148,9 +148,16 @@ def test_a_task_that_hides_nothing_gets_none(name: str) -> None:
     assert not make_config(env).sees_actions
 
 
-def test_numbers_are_refused_by_name() -> None:
+@pytest.mark.parametrize("n", [1, 2])
+def test_numbers_are_refused_by_name(n: int) -> None:
     with pytest.raises(DescriptionError, match="sees_actions"):
-        SpikingActorCritic("Pendulum-v1", sees_actions=True)
+        SpikingActorCritic(turns(None, Box(-1.0, 1.0, (n,))), sees_actions=True)
+
+
+def test_a_play_without_steps_shows_that_nothing_was_done() -> None:
+    play = first_play(turns(None, MultiDiscrete([2, 3])), steps=0)
+    play.begin(0)
+    assert play.last_actions.tolist() == [[0.0, 0.0]]
 
 
 def test_who_wants_none_gets_none() -> None:
