@@ -45,6 +45,9 @@ class LinearOptions(TypedDict, total=False):
     features: Features
     memories: tuple[float, ...]
     sees_actions: bool
+    sees_rewards: bool
+    held_by: tuple[int, ...]
+    summed_by: tuple[int, ...]
     gamma: float
     reward_scale: float
     schedule: Schedule | str
@@ -79,7 +82,7 @@ class LinearActorCritic(LearningAgent):
 
     env: a Gymnasium id, an environment, or a function or class that makes one. seed: decides
     everything. config: configuration of the spiking agent; None takes the choice of
-    ``SpikingActorCritic(env, model)``. Its cells, features, memories, sees_actions, gamma,
+    ``SpikingActorCritic(env, model)``. Its cells, features, memories, own past, gamma,
     reward_scale, schedule, modulator_limit and the policy's repeats are used.
     rates: step sizes and traces, the same for all tasks. options: `LinearOptions`, if no *config*.
 

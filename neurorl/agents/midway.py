@@ -202,6 +202,7 @@ def play_again(
                 sight.see_first(k, observation)
             else:
                 sight.actions[k] = episodes[k][1].actions[len(again[k].actions)]
+                sight.paid[k] = reward
                 sight.see(k, observation)
                 again[k].add(0, reward, sight.config.gamma)
             again[k].see(*sight.seen(k))

@@ -109,12 +109,24 @@ class Player:
         """Stop the decisions of replica k."""
         self._loop.active[k] = False
 
-    def see(self, k: int, observation: Shown, action_mask: object = None) -> None:
+    def see(
+        self,
+        k: int,
+        observation: Shown,
+        action_mask: object = None,
+        reward: float | None = None,
+    ) -> None:
         """Show replica k an observation. Raises ArgumentError for one of another space.
 
-        action_mask: the allowed actions; None allows all.
+        action_mask: the allowed actions; None allows all. reward: what the last step was paid, for
+        agents that see this (``sees_rewards``), which need it after the first observation.
         """
         loop = self._loop
+        if loop.config.sees_rewards and loop.has_begun(k):
+            if reward is None:
+                what = "the agent sees what its last action was paid"
+                raise ArgumentError("predict, reward", what, got=None, limit="a number")
+            loop.paid[k] = reward
         if self._read is not None:
             try:
                 observation = self._read(observation)
@@ -132,7 +144,9 @@ class Player:
         chosen: list[Shown] = self._loop.decide().tolist()
         return chosen
 
-    def move(self, observation: Shown, action_mask: object = None) -> Move:
+    def move(
+        self, observation: Shown, action_mask: object = None, reward: float | None = None
+    ) -> Move:
         """Choose the first replica's action for an observation; arguments as in `see`."""
-        self.see(0, observation, action_mask)
+        self.see(0, observation, action_mask, reward)
         return Move(self.decide()[0], self._loop.probabilities[0], self.inputs, self.rasters)

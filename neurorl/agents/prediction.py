@@ -43,6 +43,7 @@ class Predicting(HeldAgent):
         state: object = UNNAMED,
         episode_start: object = None,
         action_masks: object = None,
+        reward: object = None,
         **others: Never,
     ) -> Shown:
         """Return the action with the most votes; ties are drawn. Doesn't affect training.
@@ -57,6 +58,9 @@ class Predicting(HeldAgent):
         has it: None begins an episode, and the state that comes back goes into the next call; it
         is None for agents that remember nothing. episode_start: whether one starts here, for each
         of a batch. Where neither is named, an agent with memories remembers the call before.
+
+        reward: what the last step was paid, for each of a batch. Agents that see this
+        (``sees_rewards``) need it within episodes.
         """
         refuse_words(self.predict, others)
         check_kind("predict, deterministic", deterministic, bool, optional=False)
@@ -65,7 +69,8 @@ class Predicting(HeldAgent):
         is_batch = is_several(self.env.observation_space, observation, or_one=is_pair)
         rows = self._rows(observation, masks) if is_batch else [(observation, masks)]
         states = state if is_batch and is_pair and state is not None else [state] * len(rows)
-        answers = predicted(player, self.actions, rows, states, episode_start)
+        rewards = _each_reward(reward, len(rows))
+        answers = predicted(player, self.actions, rows, states, episode_start, rewards)
         if not is_batch:
             return answers[0] if is_pair else answers[0][0]
         actions, after = np.array([action for action, _ in answers]), tuple(s for _, s in answers)
@@ -188,12 +193,13 @@ def predicted(
     rows: Sequence[tuple[Shown, object]],
     states: object,
     starts: object,
+    rewards: Sequence[float | None],
 ) -> list[tuple[Shown, object]]:
     """Return the action for each of *rows*, an observation and its mask, and the state after it.
 
     states: of earlier answers, one for each row; None begins an episode, `UNNAMED` goes on in the
-    last one. starts: whether an episode starts, for all or for each row; None is False. Raises
-    ArgumentError for what doesn't fit.
+    last one. starts: whether an episode starts, for all or for each row; None is False. rewards:
+    of the last steps. Raises ArgumentError for what doesn't fit.
     """
     n = len(rows)
     if not isinstance(states, (list, tuple)) or len(states) != n:
@@ -204,9 +210,26 @@ def predicted(
         where, limit = "predict, episode_start", f"True, False, or {n} of these"
         raise ArgumentError(where, "doesn't fit", got=quoted(starts), limit=limit)
     answers: list[tuple[Shown, object]] = []
-    for row, state, start in zip(rows, states, np.broadcast_to(given, (n,)), strict=True):
+    begins = np.broadcast_to(given, (n,))
+    for row, state, start, reward in zip(rows, states, begins, rewards, strict=True):
         if start or state is not UNNAMED:
             player.remember(None if start else state)
-        action = actions.taken(player.move(*row).action)
+        action = actions.taken(player.move(*row, reward).action)
         answers.append((action, None if state is UNNAMED else player.remembered()))
     return answers
+
+
+def _each_reward(reward: object, n: int) -> list[float | None]:
+    """Return what each of *n* last steps was paid, None if nothing is named.
+
+    Raises ArgumentError for anything but finite numbers.
+    """
+    if reward is None:
+        return [None] * n
+    rewards = np.asarray(reward)
+    if rewards.dtype.kind not in "iuf" or rewards.shape not in ((), (1,), (n,)):
+        limit = f"a number, or {n} of these"
+        raise ArgumentError("predict, reward", "doesn't fit", got=quoted(reward), limit=limit)
+    if not np.isfinite(rewards).all():
+        raise ArgumentError("predict, reward", "isn't finite", got=quoted(reward))
+    return [float(paid) for paid in np.broadcast_to(rewards, (n,))]

@@ -56,6 +56,7 @@ class _Calls(NamedTuple):
     decide: Callable[[], Array]
     see: Callable[[int, Shown], None]
     learn: Callable[[], None]
+    paid: memoryview[float]
     reward: memoryview[float]
     discount: memoryview[float]
     shown: list[tuple[Shown, ...]]
@@ -161,7 +162,7 @@ class Replicas(AgentGroup):
         """
         self._count(callback)  # episodes of an interrupted call
         gamma, scale, step = self.config.gamma, self.config.reward_scale, self.envs.step
-        decide, see, learn, reward_of, discount_of, shown = self._calls()
+        decide, see, learn, paid_of, reward_of, discount_of, shown = self._calls()
         running = self._unfinished.running
         playing, waiting, left = self._open(self._active(budget), budget)
         while playing or waiting:
@@ -169,8 +170,8 @@ class Replicas(AgentGroup):
             try:
                 chosen, loop = decide().tolist(), self.loop
                 for k, observation, raw, terminated, truncated, info in step(chosen, playing):
+                    paid_of[k] = reward = float(raw)
                     see(k, observation)
-                    reward = float(raw)
                     reward_of[k] = scaled = scale * reward
                     episode = running[k]
                     episode.actions.append(chosen[k])
@@ -211,8 +212,9 @@ class Replicas(AgentGroup):
         if self.recorder is not None:
             learn = self.recorder.around(loop, self.episodes[0])
         shown = [tuple(row.data for row in loop.seen(k)) for k in range(len(self.seeds))]
-        see, reward, discount = loop.seer(self.envs.shape), _view(loop.reward), _view(loop.discount)
-        return _Calls(loop.decide, see, learn, reward, discount, shown)
+        paid, reward, discount = map(_view, (loop.paid, loop.reward, loop.discount))
+        see = loop.seer(self.envs.shape)
+        return _Calls(loop.decide, see, learn, paid, reward, discount, shown)
 
     def state(self, k: int) -> State:
         columns = episode_columns(self.episodes[k])

@@ -109,10 +109,10 @@ def play_by(
     """
     actions = read_actions(env)
 
-    def act(_: int, begins: bool, observation: Shown, mask: object) -> Shown:
+    def act(_: int, begins: bool, observation: Shown, mask: object, paid: float) -> Shown:
         if begins:
             player.begin()
-        return actions.taken(player.move(observation, mask).action)
+        return actions.taken(player.move(observation, mask, paid).action)
 
     try:
         player = make(derive(seed, _PLAYED), explore)

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from neurorl.diagnostics.monitor import Finding
-from neurorl.diagnostics.observed import MOVES, OUTSIDE, TOLD
+from neurorl.diagnostics.observed import MOVES, OUTSIDE, PAID, TOLD
 from neurorl.diagnostics.outcome import LEAST_EPISODES, Facts, RunVerdict, exceeds, mean_of, trend
+from neurorl.models.agent.past import Past
 
 _SELDOM = 0.05
 _LOST, _WORSE = 0.5, 0.25
@@ -199,18 +200,33 @@ def _memory(facts: Facts) -> Sign | None:
     told = facts.hidden.memory
     if told is None or told < TOLD:
         return None
-    memories = facts.hidden.memories
+    seen = facts.hidden.past
     counted = facts.hidden.counted
-    past = counted or ("earlier observations" if memories else "earlier actions")
+    past = counted or _words(seen)
     tell = "tells" if counted else "tell"
     what = f"one observation hides what matters: {past} {tell} {told:.0%} more of what follows"
     remedy = f"show {counted or 'the last action'} in the observation, by a wrapper"
-    if not (counted or facts.config.policy.is_continuous):
-        remedy = "set sees_actions=True"
-    if memories:
-        remedy = f"set memories=({', '.join(f'{keep:g}' for keep in memories)},)"
-        remedy += ", or stack observations"
+    if counted in ("", PAID) and not facts.config.policy.is_continuous:
+        remedy = "set sees_actions=True" + (", sees_rewards=True" if counted else "")
+    if seen:
+        each = (f"{name}={_written(value)}" for name, value in seen.named.items())
+        remedy = f"set {', '.join(each)}"
+        remedy += ", or stack observations" if seen.memories else ""
     return Sign(what, remedy, told)
+
+
+def _words(past: Past) -> str:
+    """Return what tells of rewards, in words."""
+    if past.memories or past.keys:
+        return "earlier observations"
+    return "earlier rewards" if past.sees_rewards else "earlier actions"
+
+
+def _written(value: object) -> str:
+    """Return a field as users write it."""
+    if isinstance(value, tuple):
+        return f"({', '.join(f'{number:g}' for number in value)},)"
+    return str(value)
 
 
 def _blind(facts: Facts) -> Sign | None:

@@ -17,9 +17,14 @@ from gymnasium.spaces import Box
 
 from neurorl.errors import NeurorlError
 from neurorl.models.agent.config import AgentConfig
-from neurorl.models.agent.memories import as_seen, extended
+from neurorl.models.agent.memories import as_seen
+from neurorl.models.agent.past import NOTHING, Past
 from neurorl.models.defaults.hidden_state import delays, flags_of_actions, left_over, memories_for
-from neurorl.models.defaults.memory_search import missing_memories
+from neurorl.models.defaults.memory_search import (
+    kept_by_values,
+    missing_memories,
+    rewards_tell,
+)
 from neurorl.models.defaults.observations import unseen
 from neurorl.numerics.arrays import FloatArray, IntArray
 from neurorl.tasks.first_play import FirstPlay, acted_on, varying
@@ -38,6 +43,8 @@ _MANY_ROWS = 1500  # of fewer rows, noise predicts more
 _ROWS_OF_ACTION = 100
 """Measure what actions predict only with so many rows for each: what one of many does is rare."""
 _MOST_COUNTED, _MOST_VALUES = 4, 32
+PAID = "how each action was paid before"
+"""Name what bandits hide, of all that may be counted."""
 _LEAST_ROWS, _MOST_NUMBERS, _TRIED, _FAR = 400, 16, 40, 1e6
 
 
@@ -48,8 +55,8 @@ class Hidden:
     left_out: parts or numbers that no cell reads. unlike: numbers that cells read, but don't tell
     apart where they lie. outside: the largest share of a number beyond its cells' range, and the
     number; both are 0 if none is. memory: the share of rewards, or of changes, that the past
-    predicts in addition; None if it wasn't measured. memories: of observations, which would do;
-    empty if past actions, or counts, tell more. counted: what to count in an episode, if that tells
+    predicts in addition; None if it wasn't measured. past: what would do of it; empty if past
+    actions, or counts, tell more. counted: what to count in an episode, if that tells
     most. effect: what actions predict in addition. shown: what the observation predicts of rewards,
     ends and the next one, beside the action.
     """
@@ -58,7 +65,7 @@ class Hidden:
     unlike: tuple[int, ...] = ()
     outside: tuple[float, int] = (0.0, 0)
     memory: float | None = None
-    memories: tuple[float, ...] = ()
+    past: Past = NOTHING
     counted: str = ""
     effect: float | None = None
     shown: float | None = None
@@ -114,17 +121,17 @@ def _lengths(play: FirstPlay, rows: FloatArray) -> list[int]:
 def _as_the_agent_sees(play: FirstPlay, config: AgentConfig) -> FloatArray | None:
     """Return the observations with the agent's memories, ``(n, d)``; None without any."""
     rows = play.all_numbers()
-    if rows is None or not config.sees_past:
+    if rows is None or not config.past:
         return rows
     is_whole = bool(_lengths(play, rows))
-    return as_seen(play, rows, config.memories, config.sees_actions) if is_whole else None
+    return as_seen(play, rows, config.past) if is_whole else None
 
 
 def _cells(space: Space, config: AgentConfig, rows: FloatArray) -> FloatArray:
     """Return the activations of the cells, ``(n, cells)``."""
-    shape = space.shape if not config.sees_past and space.shape else rows.shape[1:]
+    shape = space.shape if not config.past and space.shape else rows.shape[1:]
     whole = np.issubdtype(space.dtype, np.integer)
-    typed = np.rint(rows).astype(space.dtype) if whole and not config.sees_past else rows
+    typed = np.rint(rows).astype(space.dtype) if whole and not config.past else rows
     return np.array([config.cells(row.reshape(shape)).copy() for row in typed])
 
 
@@ -146,7 +153,7 @@ def _unlike(
         seen = [_cells(space, config, each) for each in changed]
         return bool((np.abs(seen - usual) > APART).any())
 
-    is_whole = not config.sees_past and np.issubdtype(space.dtype, np.integer)
+    is_whole = not config.past and np.issubdtype(space.dtype, np.integer)
     for place in set(varies) - set(delays(rows[: sum(lengths)], lengths)):
         low, high = np.quantile(rows[:, place], (0.02, 0.98)).tolist()
         if not differs(place, low, high):
@@ -215,6 +222,14 @@ def _matters(steps: _Steps | None, place: int) -> bool:
     return _gain(left_over(steps.known(place), follows), left_over(steps.known(), follows)) > TOLD
 
 
+def _past(play: FirstPlay, rows: FloatArray, memories: tuple[float, ...]) -> Past:
+    """Return these memories, or what tells more of the rewards than they do."""
+    best = next(iter(kept_by_values(play, rows, memories)), None)
+    if best or memories:
+        return best or Past(memories=memories)
+    return Past(sees_rewards=rewards_tell(play, rows, NOTHING))
+
+
 def _of_time(
     found: Hidden, space: Space, config: AgentConfig, play: FirstPlay, steps: _Steps
 ) -> Hidden:
@@ -232,25 +247,26 @@ def _of_time(
     enough = max(_MANY_ROWS, _ROWS_OF_ACTION * steps.acted.shape[1])
     if len(known) >= enough and follows.shape[1]:
         found = dataclasses.replace(found, effect=effect)
-    if config.sees_past or config.carries or config.description is not None:
+    if config.past or config.carries or config.description is not None:
         return found
     if len(known) >= enough:
         found = dataclasses.replace(found, shown=_shown(steps))
     by_actions, rewards, by_counts, counted = 0.0, steps.rewards, 0.0, ""
     is_box = isinstance(space, Box)
     memories = memories_for(play, varying(steps.rows), 2 * _MOST_NUMBERS) if is_box else ()
-    memories = memories or missing_memories(play, steps.rows, (), is_box)[:1]
-    by_rows = TOLD if memories else 0.0
+    memories = memories or missing_memories(play, steps.rows, NOTHING, is_box)[:1]
+    past = _past(play, steps.rows, memories)
+    by_rows = TOLD if past else 0.0
     if rewards.max() > rewards.min():
         left = left_over(known, rewards)
 
-        def told(past: FloatArray) -> float:
-            return _gain(left, left_over(np.concatenate([known, past], axis=1), rewards))
+        def told(more: FloatArray) -> float:
+            return _gain(left, left_over(np.concatenate([known, more], axis=1), rewards))
 
         by_actions = told(_before(steps.acted, steps.lengths))
-        if memories:
-            past = extended(steps.rows, steps.lengths, memories)[steps.now, steps.rows.shape[1] :]
-            by_rows = max(by_rows, told(past))
+        if past:
+            seen = as_seen(play, steps.rows, past)[steps.now, steps.rows.shape[1] :]
+            by_rows = max(by_rows, told(seen))
         # An agent that does the same in each episode is paid by the clock, which isn't a count.
         clock = np.concatenate([np.arange(n - 1) for n in steps.lengths])[:, None]
         seens = (known, steps.acted)
@@ -261,10 +277,10 @@ def _of_time(
                 gain = _gain(least, left_over(np.concatenate([seen, count], axis=1), rewards))
                 if gain > max(by_counts, TOLD):
                     by_counts, counted = gain, what
-    best = memories if by_rows >= max(by_actions, by_counts) else ()
+    best = past if by_rows >= max(by_actions, by_counts) else NOTHING
     counted = counted if by_counts > max(by_rows, by_actions) else ""
     most = max(by_rows, by_actions, by_counts)
-    return dataclasses.replace(found, memory=most, memories=best, counted=counted)
+    return dataclasses.replace(found, memory=most, past=best, counted=counted)
 
 
 def _shown(steps: _Steps) -> float:
@@ -285,7 +301,7 @@ def _counts(steps: _Steps) -> Iterator[tuple[str, FloatArray]]:
     values = [np.unique(column) for column in rows.T]
     few = [place for place, seen in enumerate(values) if 1 < len(seen) <= _MOST_VALUES]
     yield "how often the action was taken before", _earlier(steps, steps.acted, steps.acted)
-    yield "how each action was paid before", _paid(steps)
+    yield PAID, _paid(steps)
     for one, other in itertools.product(few[:_MOST_COUNTED], repeat=2):
         what = f"how often observation[{other}] had the value of observation[{one}]"
         yield what, _earlier(steps, rows[:, [one]], rows[:, [other]])

@@ -144,7 +144,7 @@ def rate_of(population: str, config: AgentConfig, learning_rate: float | None) -
 
 def memory_hint(config: AgentConfig) -> str:
     """Return what to try if an observation may not show the whole state, without a memory."""
-    if config.sees_past or config.carries or config.description is not None:
+    if config.past or config.carries or config.description is not None:
         return ""
     return "; or, if an observation hides what matters, memories=(0.9,) or stacked observations"
 

@@ -253,21 +253,21 @@ def compare(
         while done < decisions:
             observation, _ = agent.env.reset(seed=derive(seed, _RESET, episode) & 0x7FFFFFFF)
             episode += 1
-            over = False
+            over, paid = False, 0.0
             for player in players:
                 player.begin()
             while not over and done < decisions:
                 actions = []
                 for player, sums in zip(players, spikes, strict=True):
-                    move = player.move(observation)
+                    move = player.move(observation, reward=paid)
                     for name, steps in reached.items():
                         sums[name] += move.rasters[name][steps].sum(axis=0)
                     actions.append(move.action)
                 same += actions[0] == actions[1]
                 done += 1
                 taken = agent.actions.taken(actions[0])
-                observation, _, terminated, truncated, _ = agent.env.step(taken)
-                over = terminated or truncated
+                observation, reward, terminated, truncated, _ = agent.env.step(taken)
+                paid, over = float(reward), terminated or truncated
     rows = []
     for name, steps in reached.items():
         n_steps = done * len(range(agent.config.window)[steps])

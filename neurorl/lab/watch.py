@@ -73,15 +73,15 @@ def play_frames(
             observation, info = env.reset(seed=derive(seed, _RESET, 0) & 0x7FFFFFFF)
             player.begin()
             asks = mask_method(env) if agent.is_masked else None
-            total, is_over = 0.0, False
+            total, paid, is_over = 0.0, 0.0, False
             while not is_over and len(frames) < decisions:
                 picture = observation if render is None else env.render()
                 told = {MASK: asks()} if asks and MASK not in info else info
                 mask = told.get(MASK) if agent.is_masked else None
-                move = player.move(observation, mask)
+                move = player.move(observation, mask, paid)
                 action = agent.actions.taken(move.action)
                 observation, reward, terminated, truncated, info = env.step(action)
-                total += float(reward)
+                total += (paid := float(reward))
                 spikes = {**move.inputs, **move.rasters}
                 shown = {name: spikes[name][:, :_SHOWN_NEURONS].copy() for name in nodes}
                 policy = np.array(move.policy)

@@ -36,6 +36,10 @@ def agent_node(agent: LearningAgent, every: int = 10, seed: int = 0, **options: 
     if not isinstance(space, (gym.spaces.Box, gym.spaces.Discrete)):
         where, what = "agent_node", "observations that are no vector"
         raise UnsupportedError(where, what, got=space, limit="Box, Discrete")
+    if agent.config.sees_rewards:
+        where, what = "agent_node", "an agent that sees what its actions are paid"
+        remedy = "train it with sees_rewards=False"
+        raise UnsupportedError(where, what, remedy=remedy)
     n_actions = int(action_space.n)
 
     def begin() -> Callable[[FloatArray], FloatArray]:

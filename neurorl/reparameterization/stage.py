@@ -107,6 +107,7 @@ class Stage(Sight):
             rollout.rewards[at] = scaled = scale * reward
             if not isfinite(scaled):
                 raise bad_reward(self._where(i), reward, scale)
+            self.paid[i] = reward
             self.see(i, observation)
             self._check(i)
             rollout.terminated[at] = terminated

@@ -121,7 +121,7 @@ class Play:
                 ended.append((k, episode))
                 continue
             mask = info.get(MASK) if k in self._masked and isinstance(info, Mapping) else None
-            player.see(k, observation, mask)
+            player.see(k, observation, mask, earned)
         replicas = playing if self.is_by_number else None
         self.tally.add({**player.inputs, **player.rasters}, config.window, replicas)
         return ended

@@ -54,8 +54,9 @@ _HUGE = 1e29
 
 Observations = Array
 Place = tuple[Any, ...]
-Act = Callable[[int, bool, Shown, object], Shown]
-"""Choose an action by the episode's number, whether it begins, observation and action mask."""
+Act = Callable[[int, bool, Shown, object, float], Shown]
+"""Choose an action by the episode's number, whether it begins, observation, action mask, and what
+the last step paid."""
 
 
 @dataclass
@@ -211,6 +212,11 @@ class FirstPlay:
         before[acted_on(self.lengths) + 1] = acted - self.first + 1.0
         return before
 
+    @property
+    def last_rewards(self) -> FloatArray:
+        """Return what was paid in the step before each observation, 0 at first, ``(n, 1)``."""
+        return np.array([[r] for episode in self.rewards for r in (0.0, *episode)])
+
     def is_better(self, n: int) -> BoolArray | None:
         """Return which of *n* observations came with the better half of rewards, ``(n,)``.
 
@@ -293,7 +299,7 @@ def _evenly(env: Environment, seed: int, holds: float | None = None) -> Act:
     draws = np.random.Generator(np.random.PCG64(seed))
     action = actions.taken(actions.idle)
 
-    def act(episode: int, begins: bool, _: Shown, mask: object) -> Shown:
+    def act(episode: int, begins: bool, _: Shown, mask: object, paid: float) -> Shown:
         nonlocal action
         if holds is None and mask is not None and isinstance(actions, OneOf):
             free = np.flatnonzero(np.asarray(mask))
@@ -353,7 +359,8 @@ def _play(env: Environment, play: FirstPlay, seed: int, act: Act, clock: _Clock)
             observation, info = answers.reset(derive(seed, episode) & 0x7FFFFFFF), answers.info
             play.begin(*kept())
         mask = info.get(MASK) if isinstance(info, Mapping) else None
-        action = act(episode, begins, observation, mask)
+        paid = 0.0 if begins else play.rewards[-1][-1]
+        action = act(episode, begins, observation, mask, paid)
         observation, reward, terminated, truncated, info = answers.step(action)
         play.take(action, reward, terminated or truncated, *kept())
         for place, words in play.words.items():

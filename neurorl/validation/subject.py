@@ -76,20 +76,20 @@ def _played(subject: Subject, n_steps: int, seed: int, arithmetic: str) -> list[
         loop = make_loop(config, backend, subject.n_actions, learns=False)
         loop.memory.of(0).restore_lasting(subject.lasting)
         player = Player(loop)
-        done, episode, observation = True, 0, None
+        done, episode, observation, paid = True, 0, None, 0.0
         while config.window * len(windows) < n_steps:
             begins = done
             if begins:
                 observation, _ = env.reset(seed=derive(seed, _RESET, episode) & 0x7FFFFFFF)
                 player.begin()
                 episode += 1
-            move = player.move(observation)
+            move = player.move(observation, reward=paid)
             inputs = {name: np.array(values) for name, values in move.inputs.items()}
             offsets = {name: offset.copy() for name, offset in loop.offsets.items()}
             fresh = begins or not config.carries
             windows.append(InputWindow(inputs, config.window, fresh, offsets=offsets))
-            observation, _, terminated, truncated, _ = env.step(move.action + first_action)
-            done = terminated or truncated
+            observation, reward, terminated, truncated, _ = env.step(move.action + first_action)
+            paid, done = float(reward), terminated or truncated
     return windows
 
 

@@ -17,6 +17,7 @@ from neurorl import SpikingActorCritic
 from neurorl.agents import looking
 from neurorl.agents.budget import Budget
 from neurorl.agents.sharding import LookingGroups, side_by_side
+from neurorl.models.agent.past import Past
 from neurorl.models.defaults import looks
 from neurorl.models.defaults.presets import make_config
 from neurorl.runs.training import train, train_seeds
@@ -104,16 +105,19 @@ def test_a_saved_agent_comes_to_the_same_looks(options: Any, stop: int, tmp_path
         assert one.looks == agent.looks
 
 
-@pytest.mark.parametrize("acts", [{}, {"sees_actions": True}])
+@pytest.mark.parametrize(
+    "acts",
+    [{}, {"sees_actions": True}, {"sees_rewards": True, "held_by": (0,), "summed_by": (1,)}],
+)
 def test_hidden_layers_go_on_with_a_memory(
     acts: PlainData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(looks, "memories_of", lambda *_: {"memories": (1.0,), **acts})
+    monkeypatch.setattr(looks, "past_of", lambda *_: Past(memories=(1.0,), **acts))
     agent, other = agent_of(CueInTwo), agent_of(CueInTwo)
     agent.learn(total_steps=STEPS)
     assert agent.looks[0].changed[0] == "memories () -> (1.0,)"
     assert agent.config.trunk.is_shared
-    assert agent.config.sees_actions == bool(acts)
+    assert agent.config.past == Past(memories=(1.0,), **acts)
     assert agent.network.node("input").size == agent.config.cells.size
     for stop in (200, 420):
         other.learn(total_steps=stop)

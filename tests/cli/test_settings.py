@@ -13,6 +13,7 @@ from neurorl.errors import ArgumentError, DescriptionError
 from neurorl.models import CubaLIF
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.options import option_types
+from neurorl.models.agent.past import PAST
 from neurorl.models.agent.policies import Softmax
 from neurorl.models.deep.normalisation import Pool
 from neurorl.models.deep.trunk import Shared
@@ -87,7 +88,7 @@ def test_every_field_can_be_set_to_what_it_is() -> None:
     """Each value goes through text, as the command line and config.json have it, and comes back."""
     config = make_config(make_env("CartPole-v1"))
     data = {**config.to_dict(), "trunk": config.trunk.to_dict(), "looks_at": []}
-    data["sees_actions"] = config.sees_actions  # which files name only where it is used
+    data |= {name: getattr(config, name) for name in PAST}  # which files name only where used
     for name in option_types():
         kind, dot, field = name.partition(".")
         value = data[kind].get(field) if dot else data[kind]

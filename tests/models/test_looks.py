@@ -29,7 +29,7 @@ def played(env: Env, act: Acts, chance: float = 0.3, steps: int = 3000) -> First
     """Play by *act*, which gets an observation and whether an episode begins, or by chance."""
     rng = np.random.default_rng(5)
 
-    def mixed(_: int, begins: bool, shown: Any, __: object) -> int:
+    def mixed(_: int, begins: bool, shown: Any, *__: object) -> int:
         wanted = act(shown, begins)
         return int(rng.integers(2)) if rng.random() < chance else wanted
 

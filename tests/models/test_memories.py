@@ -12,6 +12,7 @@ from neurorl import SpikingActorCritic
 from neurorl.errors import DescriptionError
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.memories import Memories, extended
+from neurorl.models.agent.past import Past
 from neurorl.models.defaults.hidden_state import memories_for
 from neurorl.models.defaults.presets import make_config
 from neurorl.models.features import GaussianCells, HashedStates, Select
@@ -45,7 +46,7 @@ def _agent(loop: str | None = None) -> SpikingActorCritic:
 
 
 def test_what_is_shown_by_hand() -> None:
-    memories = Memories((0.0, 0.5), 2)
+    memories = Memories(Past((0.0, 0.5)), 2)
     rows = [memories.see(0, np.array([x])) for x in (4.0, 6.0, 7.0)]
     # means before: of keep 0 the last one; of 0.5: 4, then 5
     assert np.array_equal(rows, [[4.0, 0.0, 0.0], [6.0, 2.0, 2.0], [7.0, 1.0, 2.0]])
@@ -54,7 +55,7 @@ def test_what_is_shown_by_hand() -> None:
 
 
 def test_each_environment_has_its_own_and_copies_are_apart() -> None:
-    memories, other = Memories((0.0,), 2), Memories((0.0,), 2)
+    memories, other = Memories(Past((0.0,)), 2), Memories(Past((0.0,)), 2)
     memories.see(0, np.array([1.0]))
     assert memories.see(1, np.array([5.0])).tolist() == [5.0, 0.0]
     other.copy(memories)
@@ -87,7 +88,7 @@ def test_what_follows_a_last_value_is_not_hidden() -> None:
 
 def test_rows_of_a_play_begin_anew_with_each_episode() -> None:
     rows = np.array([[1.0], [2.0], [7.0], [9.0]])
-    assert extended(rows, (2, 2), (0.0,))[:, 1].tolist() == [0.0, 1.0, 0.0, 2.0]
+    assert extended(rows, (2, 2), Past((0.0,)))[:, 1].tolist() == [0.0, 1.0, 0.0, 2.0]
 
 
 def test_an_agent_gets_memories_only_where_something_is_hidden() -> None:
@@ -299,7 +300,7 @@ def test_cells_and_features_both_need_numbers_for_memories(model: str, named: st
 
 
 def test_what_was_before_changes_by_hand() -> None:
-    memories = Memories((-1.0, -2.0), 1)
+    memories = Memories(Past((-1.0, -2.0)), 1)
     shown = ([4, 0], [5, 0], [5, 1], [7, 1], [7, 1])
     rows = np.array([memories.see(0, np.array(each)) for each in shown])
     one_ago = [[4, 0], [4, 0], [4, 0], [5, 0], [5, 0]]
@@ -314,6 +315,6 @@ def test_changes_and_lags_are_remembered_together() -> None:
     draws = np.random.default_rng(1)
     rows = draws.integers(0, 2, (300, 3)).astype(float)
     lengths, keeps = [100, 200], (0.9, -2.0, 3.0, 1.0, -1.0)
-    together = extended(rows, lengths, keeps)[:, 3:]
-    alone = [extended(rows, lengths, (keep,))[:, 3:] for keep in keeps]
+    together = extended(rows, lengths, Past(keeps))[:, 3:]
+    alone = [extended(rows, lengths, Past((keep,)))[:, 3:] for keep in keeps]
     assert np.array_equal(together, np.concatenate(alone, axis=1))

@@ -16,7 +16,8 @@ from neurorl import LinearActorCritic, ReparameterizedActorCritic, SpikingActorC
 from neurorl.agents.base import LearningAgent
 from neurorl.errors import DescriptionError
 from neurorl.models.agent.memories import Memories, as_seen
-from neurorl.models.defaults.memory_search import acts_tell
+from neurorl.models.agent.past import NOTHING, Past
+from neurorl.models.defaults.memory_search import acts_tell, rewards_tell
 from neurorl.models.defaults.presets import make_config
 from neurorl.tasks.first_play import first_play
 
@@ -81,7 +82,7 @@ SPACES: dict[str, tuple[Space[Any], Callable[[float], Any]]] = {
 
 
 def test_what_is_shown_by_hand() -> None:
-    memories = Memories((0.0,), 1, actions=2)
+    memories = Memories(Past((0.0,), sees_actions=True), 1, actions=2)
     rows = [memories.see(0, np.array([4.0]), action) for action in ([8, 9], [0, 1], [2, 1])]
     # Nothing was done before the first; then each choice counts from 1.
     assert np.array_equal(rows, [[4, 0, 0, 0, 0, 0], [4, 1, 2, 0, 1, 2], [4, 3, 2, 0, 2, 0]])
@@ -95,14 +96,16 @@ def test_a_first_play_shows_what_an_agent_sees(actions: Space[Any]) -> None:
     play = first_play(env)
     rows = play.all_numbers()
     assert rows is not None
-    seen = as_seen(play, rows, (0.0, 0.9), True)
-    memories, k = Memories((0.0, 0.9), 1, actions=np.ravel(play.actions[0]).size), 0
+    past = Past((0.0, 0.9), sees_actions=True, sees_rewards=True, held_by=(1, 0), summed_by=(0, 1))
+    seen = as_seen(play, rows, past)
+    memories, k = Memories(past, 1, actions=np.ravel(play.actions[0]).size), 0
     first = actions.start if isinstance(actions, Discrete) else 0
     for number, length in enumerate(play.lengths):
         memories.begin(0)
         for n in range(length):
             done = None if n == 0 else np.ravel(play.actions[k - number - 1]) - first
-            assert np.array_equal(seen[k], memories.see(0, rows[k], done))
+            paid = 0.0 if n == 0 else play.rewards[number][n - 1]
+            assert np.array_equal(seen[k], memories.see(0, rows[k], done, paid))
             k += 1
 
 
@@ -144,8 +147,9 @@ def test_a_task_that_hides_nothing_gets_none(name: str) -> None:
     play = first_play(env)
     rows = play.all_numbers()
     assert rows is not None
-    assert not acts_tell(play, rows, ())
-    assert not make_config(env).sees_actions
+    assert not acts_tell(play, rows, NOTHING)
+    assert not rewards_tell(play, rows, NOTHING)
+    assert not make_config(env).past
 
 
 @pytest.mark.parametrize("n", [1, 2])

@@ -21,8 +21,8 @@ BOUNDS = {
     # memories that rewards ask for, and 190 for compiled code in wheels; 1,300 less, of what was
     # said or done twice, and 640 for looks in training, 170 for defaults of boards and costs,
     # 90 for actions of many choices, tiles that move and what was better before
-    "installed lines": 73_940,
-    "core lines": 41_431,
+    "installed lines": 74_345,
+    "core lines": 41_828,
     "program and executors": 2_027,
     "core rooms": 18,
     "core floors": 12,
@@ -31,14 +31,14 @@ BOUNDS = {
     "Any": 368,
 }
 LARGEST = {
-    "models": 8_963,
+    "models": 9_273,
     "validation": 7_324,
-    "learning": 6_482,
+    "learning": 6_490,
     "native": 4_808,
     "backends": 4_753,
     "backends.loihi": 2_853,
     "network": 3_127,
-    "agents": 3_981,
+    "agents": 4_024,
 }
 """Bound the lines of the largest rooms; no other may have more than `OTHERS`."""
 OTHERS = 2_811

@@ -77,7 +77,7 @@ class DeepLoop(NumpyLoop):
 
     def see(self, k: int, observation: Any) -> None:
         if self._memories is not None:
-            observation = self._memories.see(k, observation, self.actions[k])
+            observation = self._memories.see(k, observation, self.actions[k], self.paid[k])
         self._cells_flat[k] = self.cells.flat(observation)
 
     def seer(self, shape: tuple[int, ...] | None) -> Callable[[int, Any], None]:

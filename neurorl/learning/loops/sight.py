@@ -11,6 +11,7 @@ from neurorl.learning.finite import NotFiniteError, first_not_finite
 from neurorl.models.agent.checks import check_remembered
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.memories import ObservationHistory, remembering
+from neurorl.models.agent.past import Past
 from neurorl.models.agent.policies import Policy
 from neurorl.models.features import Features, FromNumbers
 from neurorl.numerics.arrays import Array, BoolArray, FloatArray
@@ -25,6 +26,7 @@ class Sight:
     config: of every agent.
     groups, n_actions: sizes of the groups of actions, and their sum.
     actions: chosen last, ``(n,)``; for several choices or numbers ``(n, groups)``.
+    paid: what each agent's last step was paid, ``(n,)``, for those that see it.
     decided: how many of them each agent has taken in its episode, ``(n,)``.
     masked: which agents may choose only actions in *allowed*, ``(n, n_actions)``.
     has_masks: whether any agent is masked.
@@ -51,8 +53,9 @@ class Sight:
         config = self.config
         self.cells, self.features = map(self._as_seen, (config.cells, config.features))
         self._cells_flat = np.zeros((self.n, self.cells.n_inputs))
-        n_shown = len(self.groups) if config.sees_actions else 0
-        self._memories = remembering(config.memories, config.cells, self.n, n_shown)
+        self.paid = np.zeros(self.n)
+        past = Past.of(config)
+        self._memories = remembering(past, config.cells, self.n, len(self.groups))
         self._history = ObservationHistory(self.features, config.critic.changes, self.n)
         self._features_flat = self._history.flat
         maps = (self.cells, self.features)
@@ -65,7 +68,7 @@ class Sight:
     def see(self, k: int, observation: Shown) -> None:
         """Take what agent k's environment shows."""
         if self._memories is not None:
-            observation = self._memories.see(k, observation, self.actions[k])
+            observation = self._memories.see(k, observation, self.actions[k], self.paid[k])
         if self._alike and getattr(observation, "ndim", 0) < 2:
             self._cells_flat[k] = observation
             return
@@ -85,9 +88,14 @@ class Sight:
         """Take what agent k's environment shows at the beginning of an episode."""
         self.forget_seen(k)
         if self._memories is not None:
-            check_remembered(self.config, self._memories.numbers(observation).size)
+            n = self._memories.numbers(observation).size
+            check_remembered(self.config, n, len(self.groups))
         self.see(k, observation)
         self._history.begin(k)
+
+    def has_begun(self, k: int) -> bool:
+        """Return whether agent k remembers something of its episode."""
+        return self._memories is not None and self._memories.means[k] is not None
 
     def forget_seen(self, k: int) -> None:
         """Forget what agent k saw in earlier steps, as another episode begins."""

@@ -6,6 +6,7 @@ from neurorl.errors import DescriptionError, check_name
 from neurorl.models.actor import hidden_sizes, history_taps, least_window
 from neurorl.models.agent.fields import AgentFields
 from neurorl.models.agent.gaussian_policy import GaussianReadout
+from neurorl.models.agent.past import check_places
 from neurorl.models.agent.statements import check_spiking, check_statements
 from neurorl.models.agent.writes import OnChip
 from neurorl.models.features import Features, FromNumbers, HashedStates, Raw, Select
@@ -52,11 +53,12 @@ def check_memories(config: AgentFields) -> None:
     """Raise DescriptionError for too many memories, or for features without memories."""
     where, keeps = "agent.memories", config.memories
     check_limit(where, "memories", len(keeps), MAX_TAPS)
+    check_limit("agent.held_by", "numbers", len(config.past.keys), MAX_TAPS)
     if config.sees_actions and config.policy.is_continuous:
         limit = "a policy that chooses among alternatives"
         got = repr(config.policy.name)
         raise DescriptionError("agent.sees_actions", "sees no numbers", got=got, limit=limit)
-    if not keeps:
+    if not config.past:
         return
     for keep in keeps:
         if not 0.0 <= keep <= 1.0 and keep % 1.0:
@@ -64,15 +66,20 @@ def check_memories(config: AgentFields) -> None:
             raise DescriptionError(where, "holds no memory", got=keep, limit=limit)
     for name, features in _that_remember(config).items():
         n = _numbers_of(features)
-        if n % (1 + len(keeps)) or not isinstance(features, (Select, FromNumbers, Raw)):
+        is_some = bool(config.past.keys) or n % (1 + len(keeps)) == 0
+        if not is_some or not isinstance(features, (Select, FromNumbers, Raw)):
             what = f"needs {name} of each number and of its change from each of its means"
             limit = f"a vector, of a multiple of {1 + len(keeps)} numbers"
             raise DescriptionError(where, what, got=f"{type(features).__name__}, {n}", limit=limit)
 
 
-def check_remembered(config: AgentFields, n: int) -> None:
-    """Raise DescriptionError unless cells and features read *n* numbers and their memories."""
-    limit = n * (1 + len(config.memories))
+def check_remembered(config: AgentFields, n: int, actions: int) -> None:
+    """Raise DescriptionError unless cells and features read *n* numbers and their memories.
+
+    n: own actions and rewards are among them. actions: of so many choices each.
+    """
+    check_places(config.past, n)
+    limit = config.past.size(n, actions)
     more = limit * (1 + config.critic.changes)
     for name, of in _that_remember(config).items():
         most = more if name == "features" else limit

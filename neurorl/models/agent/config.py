@@ -22,6 +22,7 @@ from neurorl.models.agent.checks import (
 from neurorl.models.agent.fields import KINDS, AgentFields
 from neurorl.models.agent.options import AgentOptions, current_agent, unread, with_options
 from neurorl.models.agent.parts import Part
+from neurorl.models.agent.past import PAST
 from neurorl.models.agent.schedules import LinearFall
 from neurorl.models.deep.network import check_deep, deep_network
 from neurorl.models.deep.trunk import Modules
@@ -191,7 +192,7 @@ class AgentConfig(AgentFields):
     def to_dict(self) -> PlainData:
         """Return plain data for `from_dict`; what older versions didn't have is named if used."""
         data = super().to_dict()
-        for name in ("looks_at", "looked", "sees_actions"):
+        for name in {"looks_at", "looked", *PAST} - {"memories"}:
             if not data[name]:
                 del data[name]
         if type(self.trunk) is Modules:

@@ -12,6 +12,7 @@ from neurorl.models.agent.encoders import ENCODERS, Encoder
 from neurorl.models.agent.gaussian_policy import Gaussian, GaussianReadout
 from neurorl.models.agent.modulators import MODULATORS, Modulator
 from neurorl.models.agent.parts import Part, Registry
+from neurorl.models.agent.past import PAST, Past
 from neurorl.models.agent.policies import POLICIES, Policy
 from neurorl.models.agent.schedules import SCHEDULES, Schedule
 from neurorl.models.agent.writes import PLACES, WRITES, Place, Writes
@@ -42,12 +43,11 @@ KINDS: Mapping[str, Registry[Any]] = {
 
 LOOKED_AT = (
     *("alpha_output", "cells", "critic.lambda_", "features", "lambda_actor"),
-    *("memories", "reward_scale", "sees_actions"),
+    *("reward_scale", *PAST),
 )
 """List the fields that an agent may choose anew while it learns."""
 
-PAST = ("memories", "sees_actions")
-"""List the fields by which an agent sees more than the last observation."""
+_Places = Annotated[tuple[int, ...], Range(0, MAX_SIZE)]
 
 NAMED = ("rules", "modulators")
 """List the fields that hold several choices, each by a name of its own."""
@@ -72,7 +72,11 @@ class AgentFields(Described):
     observation is from its running means, one for each kept share, or from what it was a whole
     number of steps before, or (-1, -2, ...) some changes before
     (`neurorl.models.agent.memories.Memories`). With ``sees_actions``, what was chosen last in the
-    episode is among these numbers, after those of the observation.
+    episode is among these numbers, after those of the observation, and with ``sees_rewards`` what
+    that was paid is the last of them. ``held_by`` names some of these numbers by their places, from
+    0: what the others were when that one had each of its values last (0 to 7: which firm quotes a
+    price, which lever was pulled) is seen, too. ``summed_by`` has instead their sums, over the last
+    steps in a row in which it had the value (`neurorl.models.agent.past.Past`).
 
     Learning: ``rule`` is a name of `neurorl.rules.RULES`, or a `Rule` or `SynapseRule` of your own;
     files can hold rules that consist of texts. A `SynapseRule` says all that its synapses do, and
@@ -140,6 +144,9 @@ class AgentFields(Described):
     carries: Flag = False
     memories: Annotated[tuple[float, ...], Range(-MAX_TAPS, MAX_TAPS)] = ()
     sees_actions: Flag = False
+    sees_rewards: Flag = False
+    held_by: _Places = ()
+    summed_by: _Places = ()
     description: Network | None = None
     solved_at: float | None = None
     solved_discounted: Flag = False
@@ -150,9 +157,9 @@ class AgentFields(Described):
     _place = "agent"
 
     @property
-    def sees_past(self) -> bool:
-        """Return whether cells and features read more than the last observation."""
-        return any(getattr(self, name) for name in PAST)
+    def past(self) -> Past:
+        """Return what is seen beside the last observation."""
+        return Past.of(self)
 
     def __post_init__(self) -> None:
         super().__post_init__()

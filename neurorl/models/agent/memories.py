@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.errors import DescriptionError
+from neurorl.models.agent.past import KEYS, Past, check_places, kept_apart
 from neurorl.models.features import Features, FromNumbers, HashedStates, SelectParts
 from neurorl.models.features.base import parts_in
 from neurorl.numerics.arrays import FloatArray
@@ -26,23 +27,28 @@ class Memories:
     before, and one of -1 or less for what each number was before it changed last, or so many
     changes ago: a cue that is over, however long ago that is. Until then both are the first o.
 
-    keys: of a Dict's or Tuple's parts; empty for other observations. actions: of so many choices,
-    the last one in the episode is among an observation's numbers, as their last ones: each counts
-    from 1, and is 0 at first.
+    What is kept by the values of a number (`neurorl.models.agent.past.Past.keys`) follows, as it
+    was before o: the other numbers, for each value; 0 until it comes.
 
-    means: of each environment, ``(K + C + L, d)``: K means, what was up to C changes ago, and the
-    last L observations, for keeps of -C and of L >= 2; None before its episode. They are replaced,
-    not changed.
+    keys: of a Dict's or Tuple's parts; empty for other observations. actions: of so many choices,
+    the last one in the episode is among an observation's numbers, after its own, if they are seen:
+    each counts from 1, and is 0 at first. What it was paid is the last of them, 0 at first.
+
+    means: of each environment, ``(K + C + L + 8 B, d)``: K means, what was up to C changes ago, the
+    last L observations, for keeps of -C and of L >= 2, and what is kept by the values of B numbers;
+    None before its episode. They are replaced, not changed.
     """
 
     def __init__(
-        self, keeps: Sequence[float], n: int, keys: Sequence[str | int] = (), actions: int = 0
+        self, past: Past, n: int, keys: Sequence[str | int] = (), actions: int = 1
     ) -> None:
-        self._keys, self._none = tuple(keys), np.full(actions, -1)
+        self._keys, self._past, self._n_actions, keeps = tuple(keys), past, actions, past.memories
+        self._none = np.full(actions if past.sees_actions else 0, -1)
         self._lags = [(k, int(keep)) for k, keep in enumerate(keeps) if keep > 1.0]
         self._held = [(k, int(-keep)) for k, keep in enumerate(keeps) if keep < 0.0]
-        self._changes = max((n for _, n in self._held), default=0)
-        self._longest = max((lag for _, lag in self._lags), default=min(1, self._changes))
+        self._changes, self._by = max((n for _, n in self._held), default=0), past.keys
+        least = min(1, self._changes + len(past.summed_by))
+        self._longest = max((lag for _, lag in self._lags), default=least)
         # What is recalled without a mean is set in every step, so its mean stays as it is.
         shares = [keep if 0.0 <= keep <= 1.0 else 1.0 for keep in keeps]
         self._keeps: FloatArray = np.array(shares, dtype=np.float64)[:, None]
@@ -52,26 +58,41 @@ class Memories:
         """Begin an episode of environment *i*: forget its observations."""
         self.means[i] = None
 
-    def numbers(self, observation: Shown, action: npt.ArrayLike | None = None) -> FloatArray:
+    def numbers(
+        self, observation: Shown, action: npt.ArrayLike | None = None, reward: float = 0.0
+    ) -> FloatArray:
         """Return an observation without memories, ``(d,)``.
 
-        action: what was chosen before it in the episode, counted from 0; None at first.
+        action: what was chosen before it in the episode, counted from 0; None at first. reward:
+        what it was paid.
         """
         numbers: FloatArray = np.asarray(parts_in(observation, self._keys), dtype=np.float64)
-        if not self._none.size:
-            return numbers.ravel()
-        return np.append(numbers, np.add(self._none if action is None else action, 1.0))
+        if self._none.size:
+            numbers = np.append(numbers, np.add(self._none if action is None else action, 1.0))
+        return np.append(numbers, reward) if self._past.sees_rewards else numbers.ravel()
 
-    def see(self, i: int, observation: Shown, action: npt.ArrayLike | None = None) -> FloatArray:
+    def see(
+        self,
+        i: int,
+        observation: Shown,
+        action: npt.ArrayLike | None = None,
+        reward: float = 0.0,
+    ) -> FloatArray:
         """Return the observation of environment *i* extended by its memories, and remember it.
 
-        action: what was chosen last; the first observation of an episode follows none.
+        action, reward: what was chosen last, and what that was paid; the first observation of an
+        episode follows none.
         """
-        kept, n, c = self.means[i], len(self._keeps), self._changes
-        now = self.numbers(observation, None if kept is None else action)
-        if kept is None or kept.shape != (n + c + self._longest, len(now)):
-            kept = np.repeat(now[None], n + c + self._longest, axis=0)
-        mean, before, past = kept[:n], kept[n : n + c], kept[n + c :]
+        last = (None, 0.0) if self.means[i] is None else (action, reward)
+        return self.see_numbers(i, self.numbers(observation, *last))
+
+    def see_numbers(self, i: int, now: FloatArray) -> FloatArray:
+        """Do as `see`, for `numbers`."""
+        kept, n, c, by = self.means[i], len(self._keeps), self._changes, len(self._by)
+        last = n + c + self._longest
+        if kept is None or kept.shape != (last + KEYS * by, len(now)):
+            kept = np.concatenate([now[None].repeat(last, 0), np.zeros((KEYS * by, len(now)))])
+        mean, before, past, apart = kept[:n], kept[n : n + c], kept[n + c : last], kept[last:]
         if self._longest:
             mean = mean.copy()
             if c:
@@ -80,10 +101,20 @@ class Memories:
                 mean[k] = past[-lag]
             for k, changes in self._held:
                 mean[k] = before[changes - 1]
-            past = np.append(past[1:], now[None], axis=0)
         shown: FloatArray = np.concatenate([now, (now - mean).ravel()])
         mean = self._keeps * mean + (1.0 - self._keeps) * now
-        self.means[i] = np.concatenate([mean, before, past]) if self._longest else mean
+        if by:
+            each = list(zip(apart.reshape(by, KEYS, -1), self._by, strict=True))
+            size = len(now), self._n_actions
+            held = (of[:, self._past.kept_by(key, *size)].ravel() for of, (key, _) in each)
+            shown = np.concatenate([shown, *held])
+            then = past[-1] if self._longest else now
+            own = self._past.own(self._n_actions)
+            apart = np.concatenate([kept_apart(of, *key, now, then, own) for of, key in each])
+        if self._longest:
+            past = np.append(past[1:], now[None], axis=0)
+        whole = self._longest or by
+        self.means[i] = np.concatenate([mean, before, past, apart]) if whole else mean
         return shown
 
     def copy(self, other: Memories) -> None:
@@ -91,39 +122,40 @@ class Memories:
         self.means = [None if mean is None else mean.copy() for mean in other.means]
 
 
-def remembering(
-    keeps: Sequence[float], cells: Features, n: int, actions: int = 0
-) -> Memories | None:
+def remembering(past: Past, cells: Features, n: int, actions: int) -> Memories | None:
     """Return what remembers for *n* environments what *cells* see; None if nothing does.
 
     actions: as of `Memories`.
     """
     keys = cells.keys if isinstance(cells, (HashedStates, SelectParts)) else ()
-    return Memories(keeps, n, keys, actions) if keeps or actions else None
+    return Memories(past, n, keys, actions) if past else None
 
 
-def extended(rows: FloatArray, lengths: Sequence[int], keeps: Sequence[float]) -> FloatArray:
-    """Return *rows* of observations as an agent with such memories sees them.
+def extended(rows: FloatArray, lengths: Sequence[int], past: Past, actions: int = 1) -> FloatArray:
+    """Return *rows* as an agent sees them that keeps so much of the past.
 
-    rows: observations of episodes one after the other, ``(n, d)``. lengths: the number of rows of
-    each episode.
+    rows: observations of episodes one after the other, ``(n, d)``, with the actions and rewards
+    that are seen. lengths: the number of rows of each episode. actions: as of `Memories`.
     """
-    memories, shown, k = Memories(keeps, 1), [], 0
+    memories, shown, k = Memories(past, 1, actions=actions), [], 0
     for length in lengths:
         memories.begin(0)
         for row in rows[k : k + length]:
-            shown.append(memories.see(0, row))
+            shown.append(memories.see_numbers(0, row))
         k += length
     return np.array(shown)
 
 
-def as_seen(
-    play: FirstPlay, rows: FloatArray, memories: Sequence[float], sees_actions: bool
-) -> FloatArray:
-    """Return every observation of a play, *rows*, as an agent with these fields sees them."""
-    if sees_actions:
+def as_seen(play: FirstPlay, rows: FloatArray, past: Past) -> FloatArray:
+    """Return every observation of a play, *rows*, as an agent with such a past sees them."""
+    if past.sees_actions:
         rows = np.concatenate([rows, play.last_actions], axis=1)
-    return extended(rows, play.lengths, memories) if memories else rows
+    if past.sees_rewards:
+        rows = np.concatenate([rows, play.last_rewards], axis=1)
+    if not (past.memories or past.keys):
+        return rows
+    check_places(past, rows.shape[1])
+    return extended(rows, play.lengths, past, play.last_actions.shape[1])
 
 
 class ObservationHistory:

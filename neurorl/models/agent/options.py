@@ -125,6 +125,9 @@ class AgentOptions(TypedDict, total=False):
     carries: bool
     memories: tuple[float, ...]
     sees_actions: bool
+    sees_rewards: bool
+    held_by: tuple[int, ...]
+    summed_by: tuple[int, ...]
     looks_at: tuple[str, ...]
     description: Network | None
     solved_at: float | None

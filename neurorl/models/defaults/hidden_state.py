@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.models.agent.memories import extended
+from neurorl.models.agent.past import Past
 from neurorl.models.features import Select, SelectChanges
 from neurorl.numerics.arrays import BoolArray, FloatArray
 from neurorl.tasks.first_play import FirstPlay, acted_on, varying
@@ -63,7 +64,8 @@ def memories_for(play: FirstPlay, rows: FloatArray, most: int) -> tuple[float, .
     now = acted_on(lengths)
     change = varying(rows[now + 1] - rows[now])
     seen = np.concatenate([rows[now], flags_of_actions(play)], axis=1)
-    past = {keep: extended(rows, lengths, (keep,))[now, rows.shape[1] :] for keep in _KEEPS}
+    every = {keep: Past(memories=(keep,)) for keep in _KEEPS}
+    past = {keep: extended(rows, lengths, of)[now, rows.shape[1] :] for keep, of in every.items()}
     best = _telling(seen, change, past, 2)
     if best and has_rows_for_cubes(seen):
         return best if _telling(seen, change, past, 3) else ()

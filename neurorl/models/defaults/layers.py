@@ -10,6 +10,7 @@ import numpy as np
 
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.critics import Layers
+from neurorl.models.agent.past import sees_past
 from neurorl.models.agent.policies import Softmax
 from neurorl.models.deep.observations import Standardised
 from neurorl.models.defaults.boxes import MOST_JOINT, BoxRanges, sees_apart
@@ -68,7 +69,7 @@ def misses_what_is_joint(space: Space, table: Named, play: Callable[[], FirstPla
     """
     cells = table.get("cells")
     is_table = isinstance(cells, HashedStates)
-    if table.get("memories") or not (cells is None or is_table or isinstance(cells, Select)):
+    if sees_past(table) or not (cells is None or is_table or isinstance(cells, Select)):
         return False
     rows = play().all_numbers()
     if rows is None or np.ptp(rows, axis=0).astype(bool).sum() <= MOST_JOINT:
@@ -89,7 +90,7 @@ def is_kept_up(env: Environment, table: Named, play: Callable[[], FirstPlay]) ->
     """
     spaces = env.action_space, env.observation_space
     are_numbers = all(isinstance(space, gym.spaces.Box) for space in spaces)
-    has_tiles = isinstance(table.get("cells"), Select) and not table.get("memories")
+    has_tiles = isinstance(table.get("cells"), Select) and not sees_past(table)
     return are_numbers and has_tiles and play().soon_fails
 
 
@@ -114,7 +115,7 @@ def numbers_apart(
     states it doesn't. None for a task that needs a memory.
     """
     space, cells = env.observation_space, table.get("cells")
-    if "cells" in named or table.get("memories") or not are_whole(space):
+    if "cells" in named or sees_past(table) or not are_whole(space):
         return None
     cells = number_cells(space) if isinstance(cells, JointStates) else cells
     is_suited = isinstance(cells, Select) and suits_layers(env, {"cells": cells}, play)

@@ -14,12 +14,12 @@ import numpy as np
 
 from neurorl.models.actor import hidden_sizes
 from neurorl.models.agent.config import AgentConfig
-from neurorl.models.agent.fields import PAST
 from neurorl.models.agent.memories import as_seen
+from neurorl.models.agent.past import PAST
 from neurorl.models.defaults.few_values import number_cells
 from neurorl.models.defaults.hidden_state import delays
 from neurorl.models.defaults.rates import fields_of, reward_scale
-from neurorl.models.defaults.tables import is_table, memories_of, table_cells
+from neurorl.models.defaults.tables import is_table, past_of, table_cells
 from neurorl.models.features import Concat, Features, HashedStates, JointStates, Select
 from neurorl.numerics.arrays import FloatArray
 from neurorl.storage.plain import PlainData
@@ -77,7 +77,7 @@ def in_words(old: AgentConfig, new: AgentConfig) -> str:
     """Return how the configuration of an agent has changed, as one line."""
     return "; ".join(
         f"{name} {_short(getattr(old, name))} -> {_short(getattr(new, name))}"
-        for name in (*_TESTED, "sees_actions")
+        for name in dict.fromkeys((*_TESTED, *PAST))
         if getattr(old, name) != getattr(new, name)
     )
 
@@ -104,26 +104,25 @@ def look(
     rows = seen.all_numbers()
     if "cells" not in config.looks_at or rows is None or not _is_plain(config):
         return changes
-    space, past = env.observation_space, {name: getattr(config, name) for name in PAST}
+    space, past = env.observation_space, config.past
     sees_all = config.cells == number_cells(space)
     if (
         "memories" in config.looks_at
-        and not any(past.values())
+        and not past
         and (sees_all or not isinstance(config.cells, Select))
     ):
-        past |= memories_of(space, seen, "sees_actions" in config.looks_at)
+        past = past_of(space, seen, config.looks_at)
     is_fine = not isinstance(env.action_space, gym.spaces.Box)
     has_moved = not is_fine and _has_moved(config, seen)
-    has_past = all(getattr(config, name) == value for name, value in past.items())
-    if has_past and (sees_all or not (has_moved or _is_narrow(config, seen))):
+    if past == config.past and (sees_all or not (has_moved or _is_narrow(config, seen))):
         return changes
     whole = FirstPlay.in_space(space, seen.first)
     for play in (seen,) if has_moved else (first(), seen):
         whole += play
-    cells = table_cells(space, lambda: whole, past["memories"], is_fine, past["sees_actions"])
+    cells = table_cells(space, lambda: whole, past, is_fine)
     if cells is None or not is_table(cells) or cells == config.cells:
         return changes
-    return {**changes, **_of_cells(config, cells), **past}
+    return {**changes, **_of_cells(config, cells), **past.named}
 
 
 def _is_plain(config: AgentConfig) -> bool:
@@ -149,7 +148,7 @@ def _rows(config: AgentConfig, seen: FirstPlay) -> FloatArray:
     """Return observations of a play as the cells of an agent read them, ``(n, d)``."""
     rows = seen.all_numbers()
     assert rows is not None
-    return as_seen(seen, rows, config.memories, config.sees_actions)
+    return as_seen(seen, rows, config.past)
 
 
 def _is_narrow(config: AgentConfig, seen: FirstPlay) -> bool:

@@ -267,9 +267,10 @@ def make_config(
         preset["features"] = default_joint_cells(space) if joint else default_features(space)
     _warn_of_means(space, {k: v for k, v in preset.items() if k not in overrides})
     config = _made(preset, overrides)
-    if (config.memories or config.sees_actions) and space.shape is not None:
-        n_shown = len(read_actions(env).groups(1)) if config.sees_actions else 0
-        check_remembered(config, math.prod(space.shape) + n_shown)
+    if config.past and space.shape is not None:
+        n_chosen = len(read_actions(env).groups(1))
+        n = math.prod(space.shape) + config.past.own(n_chosen)
+        check_remembered(config, n, n_chosen)
     return config
 
 

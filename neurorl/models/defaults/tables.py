@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import dataclasses
+from collections.abc import Callable, Collection
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 
 from neurorl.models.agent.memories import as_seen
+from neurorl.models.agent.past import NOTHING, Past
 from neurorl.models.defaults.boxes import MOST_JOINT, BoxRanges, box_cells, box_of
 from neurorl.models.defaults.few_values import pair_cells
 from neurorl.models.defaults.hidden_state import (
@@ -23,14 +25,16 @@ from neurorl.models.defaults.images import image_cells, is_image
 from neurorl.models.defaults.memory_search import (
     KEPT_OF_ACTIONS,
     OF_ACTIONS,
+    OF_PAID,
     OF_REWARDS,
     acts_tell,
+    kept_by_values,
     missing_memories,
+    rewards_tell,
 )
 from neurorl.models.defaults.observations import default_cells, seen_parts
 from neurorl.models.features import Features, HashedStates, JointStates, OneHot, Select
 from neurorl.numerics.arrays import FloatArray
-from neurorl.storage.plain import PlainData
 from neurorl.tasks.first_play import FirstPlay
 from neurorl.tasks.kinds import Space
 
@@ -53,28 +57,24 @@ def is_table(cells: object) -> bool:
 
 
 def table_cells(
-    space: Space,
-    play: Any,
-    memories: Sequence[float] = (),
-    is_fine: bool = True,
-    sees_actions: bool = False,
+    space: Space, play: Any, past: Past = NOTHING, is_fine: bool = True
 ) -> Features | None:
     """Return cells from which the output can learn a table; None if there are none.
 
-    play: returns the first play, which numbered states don't need. memories: the keeps of an
-    agent's memories, which add numbers to an observation, as its last actions do if it
-    *sees_actions*. is_fine: see `box_cells`.
+    play: returns the first play, which numbered states don't need. past: what agents see beside
+    the last observation, which adds numbers to it. is_fine: see `box_cells`.
     """
-    cells, is_more = default_cells(space), bool(memories) or sees_actions
+    cells, is_more = default_cells(space), bool(past)
     if not is_more and isinstance(cells, (OneHot, JointStates)):
         return cells
     if not (is_more or isinstance(space, (gym.spaces.Box, gym.spaces.Tuple, gym.spaces.Dict))):
         return pair_cells(space, lambda: play().all_numbers())
     rows = play().all_numbers()
-    if rows is None or (sees_actions and len(rows) != sum(play().lengths)):
+    shows_own = past.sees_actions or past.sees_rewards
+    if rows is None or (shows_own and len(rows) != sum(play().lengths)):
         return None
-    rows = as_seen(play(), rows, memories, sees_actions)
-    is_whole = not any(0.0 < keep < 1.0 for keep in memories)
+    rows = as_seen(play(), rows, past)
+    is_whole = not any(0.0 < keep < 1.0 for keep in past.memories)
     if is_whole and (hashed := hashed_cells(space, rows)) is not None:
         return hashed
     if isinstance(space, gym.spaces.Box) and not is_more:
@@ -131,10 +131,10 @@ def seen_once(rows: FloatArray) -> float:
     return float((times == 1).sum() / len(rows))
 
 
-def memories_of(space: Space, play: FirstPlay, may_act: bool) -> PlainData:
-    """Return the memory that the rewards of *play* ask for, as fields; none if they do without.
+def past_of(space: Space, play: FirstPlay, chooses: Collection[str]) -> Past:
+    """Return what the rewards of *play* ask an agent to see of the past.
 
-    may_act: whether the agent may see its own actions.
+    chooses: the fields that may be chosen.
 
     What is shown next isn't asked about. Observations have to come back: then the mean reward of
     each observation and action is known, whatever actions follow from, and only what is hidden is
@@ -142,50 +142,84 @@ def memories_of(space: Space, play: FirstPlay, may_act: bool) -> PlainData:
     """
     rows = play.all_numbers()
     if rows is None:
-        return {}
+        return NOTHING
     keeps = _of_rewards(space, lambda: play, rows, (), True, _OF_LOOKS)
-    return _with_actions(space, lambda: play, rows, keeps, _OF_LOOKS if may_act else None)
+    return _with_own(space, lambda: play, rows, Past(memories=keeps), _OF_LOOKS, chooses)
 
 
-def memories_for_table(space: Space, play: Any, has_features: bool, may_act: bool) -> PlainData:
-    """Return the memories of an agent of a task that hides something, as fields, if any.
+def past_for_table(space: Space, play: Any, has_features: bool, chooses: Collection[str]) -> Past:
+    """Return what the agent of a task that hides something sees of the past.
 
-    has_features: whether the user names features, which can't read what rewards ask for. may_act:
-    whether the agent may see its own actions.
+    has_features: whether the user names features, which can't read what rewards ask for. chooses:
+    the fields that may be chosen.
     """
     is_box = isinstance(space, gym.spaces.Box)
     rows = play().all_numbers() if is_box or not has_features else None
     if rows is None:
-        return {}
+        return NOTHING
     keeps = memories_for(play(), rows, MOST_JOINT) if is_box else ()
-    if not has_features:
-        if keeps and any(keep < 0 for keep in missing_memories(play(), rows, (), is_box)[:1]):
-            keeps = ()  # of a cue that is over, what it was tells more than a mean
-        keeps = _of_rewards(space, play, rows, keeps, is_box)
-    least = OF_ACTIONS if may_act and not has_features else None
-    return _with_actions(space, play, rows, keeps, least)
+    if has_features:
+        return Past(memories=keeps)
+    if keeps and any(keep < 0 for keep in missing_memories(play(), rows, NOTHING, is_box)[:1]):
+        keeps = ()  # of a cue that is over, what it was tells more than a mean
+    keeps = _of_rewards(space, play, rows, keeps, is_box)
+    past = _kept_by_values(space, play, rows, keeps, chooses)
+    return _with_own(space, play, rows, past, 0.0, chooses)
 
 
-def _with_actions(
+def _kept_by_values(
     space: Space,
     play: Callable[[], FirstPlay],
     rows: FloatArray,
     keeps: tuple[float, ...],
-    least: float | None,
-) -> PlainData:
-    """Return memories as fields: of own actions, too, if these tell what is paid.
+    chooses: Collection[str],
+) -> Past:
+    """Return these memories, or what is kept by the values of a number, if it tells much more."""
+    found = kept_by_values(play(), rows, keeps, chooses)
+    held = (past for past in found if _are_held(space, play, rows, past))
+    return next(held, Past(memories=keeps))
 
-    least: the share of rewards that they have to tell; None asks for none.
+
+def _are_held(space: Space, play: Callable[[], FirstPlay], rows: FloatArray, past: Past) -> bool:
+    """Return whether a table, or pairs of few numbers, hold all that is seen."""
+    cells, seen = table_cells(space, play, past), as_seen(play(), rows, past)
+    in_pairs = np.ptp(seen, axis=0).astype(bool).sum() <= MOST_JOINT
+    return isinstance(cells, HashedStates) or (cells is not None and bool(in_pairs))
+
+
+def _with_own(
+    space: Space,
+    play: Callable[[], FirstPlay],
+    rows: FloatArray,
+    past: Past,
+    least: float,
+    chooses: Collection[str],
+) -> Past:
+    """Return *past*, with own actions, and what these were paid, where they tell what is paid.
+
+    least: the share of rewards that they have to tell, at least; a look asks for more.
     """
-    if least is not None and acts_tell(play(), rows, keeps, least):
-        n = np.ptp(np.concatenate([rows, play().last_actions], axis=1), axis=0).astype(bool).sum()
+    acts, paid = "sees_actions" in chooses, "sees_rewards" in chooses
+    if acts and acts_tell(play(), rows, past, max(least, OF_ACTIONS)):
+        keeps = past.memories
         for more in (KEPT_OF_ACTIONS, KEPT_OF_ACTIONS[1:], KEPT_OF_ACTIONS[:1], ()):
             memories = (*keeps, *(keep for keep in more if keep not in keeps))
-            cells = table_cells(space, play, memories, sees_actions=True)
-            in_pairs = more and (1 + len(memories)) * n <= MOST_JOINT
-            if isinstance(cells, HashedStates) or (cells is not None and in_pairs):
-                return {"memories": memories, "sees_actions": True}
-    return {"memories": keeps} if keeps else {}
+            both = dataclasses.replace(past, memories=memories, sees_actions=True)
+            if _are_held(space, play, rows, both) and (more or _is_hashed(space, play, both)):
+                past = both
+                break
+    if acts and paid and rewards_tell(play(), rows, past, max(least, OF_PAID)):
+        paid_too = dataclasses.replace(past, sees_actions=True, sees_rewards=True)
+        by_action = dataclasses.replace(paid_too, held_by=(*past.held_by, rows.shape[1]))
+        one = dataclasses.replace(past, sees_rewards=True)
+        for both in (by_action, paid_too, one):
+            if _are_held(space, play, rows, both):
+                return both
+    return past
+
+
+def _is_hashed(space: Space, play: Callable[[], FirstPlay], past: Past) -> bool:
+    return isinstance(table_cells(space, play, past), HashedStates)
 
 
 def _of_rewards(
@@ -203,8 +237,9 @@ def _of_rewards(
     """
     in_pairs = (2 + len(keeps)) * np.ptp(rows, axis=0).astype(bool).sum() <= MOST_JOINT
     can_hold = in_pairs or hashed_cells(space, rows) is not None
-    for keep in missing_memories(play(), rows, keeps, is_box, least) if can_hold else ():
-        cells, found = table_cells(space, play, (*keeps, keep)), (*keeps, keep)
+    for keep in missing_memories(play(), rows, Past(keeps), is_box, least) if can_hold else ():
+        found = (*keeps, keep)
+        cells = table_cells(space, play, Past(memories=found))
         if isinstance(cells, HashedStates) or (cells is not None and in_pairs):
             return found if keeps else _with_another_cue(space, play, rows, found)
     return keeps
@@ -217,7 +252,7 @@ def _with_another_cue(
 
     Others would tell the time: that the first eight steps are over, of which a lag knows nothing.
     """
-    cues = (keep for keep in missing_memories(play(), rows, keeps, True) if keep < 0.0)
+    cues = (keep for keep in missing_memories(play(), rows, Past(keeps), True) if keep < 0.0)
     every = ((*keeps, cue) for cue in cues)
-    held = (both for both in every if isinstance(table_cells(space, play, both), HashedStates))
+    held = (both for both in every if _is_hashed(space, play, Past(memories=both)))
     return next(held, keeps)

@@ -1,0 +1,118 @@
+"""Say what agents see of their episode beside the last observation."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+
+from neurorl.errors import DescriptionError
+from neurorl.numerics.arrays import FloatArray
+from neurorl.storage.plain import Named, PlainData
+
+KEYS = 8
+"""Keep numbers apart by this many values of another one: 0 to 7."""
+
+
+@dataclass(frozen=True)
+class Past:
+    """Hold the fields of `neurorl.models.agent.fields.AgentFields` that say what is seen of before.
+
+    memories: keeps, as of `neurorl.models.agent.memories.Memories`. sees_actions, sees_rewards:
+    whether what was chosen last, and what that was paid, are among an observation's numbers.
+    held_by: places of numbers; the others of an observation are held as they were when this one had
+    each of its values last, and weren't 0. By an own action what it was paid is held instead, or,
+    where that isn't seen, what was shown after it. summed_by: the same of their sums, each over the
+    last steps in a row in which it had the value.
+    """
+
+    memories: tuple[float, ...] = ()
+    sees_actions: bool = False
+    sees_rewards: bool = False
+    held_by: tuple[int, ...] = ()
+    summed_by: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, config: object) -> Past:
+        """Return those of an agent's fields."""
+        return cls(**{name: getattr(config, name) for name in PAST})
+
+    def __bool__(self) -> bool:
+        return any(getattr(self, name) for name in PAST)
+
+    @property
+    def keys(self) -> tuple[tuple[int, bool], ...]:
+        """Return each number by whose values others are kept, and whether they are summed."""
+        return (*((k, False) for k in self.held_by), *((k, True) for k in self.summed_by))
+
+    @property
+    def named(self) -> PlainData:
+        """Return the fields that say something, by name."""
+        return {name: value for name in PAST if (value := getattr(self, name))}
+
+    def own(self, actions: int) -> int:
+        """Return how many numbers are own, after those of an observation.
+
+        actions: of so many choices each.
+        """
+        return actions * self.sees_actions + self.sees_rewards
+
+    def kept_by(self, key: int, n: int, actions: int) -> list[int]:
+        """Return the places of the numbers that are kept by the values of another one, *key*.
+
+        n: of so many numbers, own actions and rewards among these. actions: as of `own`.
+        """
+        n_shown = n - self.own(actions)
+        is_action = n_shown <= key < n - self.sees_rewards
+        if is_action and self.sees_rewards:
+            return [n - 1]
+        return [place for place in range(n_shown) if place != key]
+
+    def size(self, n: int, actions: int) -> int:
+        """Return how many numbers are seen of *n*; arguments as of `kept_by`."""
+        kept = sum(len(self.kept_by(key, n, actions)) for key, _ in self.keys)
+        return n * (1 + len(self.memories)) + KEYS * kept
+
+
+NOTHING = Past()
+"""See the last observation alone."""
+
+PAST = tuple(field.name for field in dataclasses.fields(Past))
+"""List the fields by which an agent sees more than the last observation."""
+
+
+def sees_past(fields: Named) -> bool:
+    """Return whether an agent with these fields sees more than the last observation."""
+    return any(fields.get(name) for name in PAST)
+
+
+def check_places(past: Past, n: int) -> None:
+    """Raise DescriptionError for the place of a number that *n* numbers don't have."""
+    for place, sums in past.keys:
+        if place >= n:
+            where = f"agent.{'summed_by' if sums else 'held_by'}"
+            what, limit = "no number of an observation", f"places of {n} numbers, from 0"
+            raise DescriptionError(where, what, got=place, limit=limit)
+
+
+def kept_apart(
+    kept: FloatArray, key: int, sums: bool, now: FloatArray, last: FloatArray, own: int
+) -> FloatArray:
+    """Return what is kept by the values of a number after another observation, ``(KEYS, d)``.
+
+    kept: before it. key, sums: as of `Past.keys`. now, last: the observation and that before it,
+    ``(d,)``. own: so many of them, the last ones, are own actions and rewards. A value that isn't
+    whole, or not in 0 to 7, changes nothing, and a 0 that is shown is nothing to hold: a question
+    shows a 0 in place of what it asks for.
+    """
+    value = float(now[key])
+    if not (0.0 <= value < KEYS and value.is_integer()):
+        return kept
+    kept, at = kept.copy(), int(value)
+    if sums:
+        kept[at] = kept[at] + now if last[key] == value else now
+    else:
+        says = (now != 0.0) | (np.arange(len(now)) >= len(now) - own)
+        kept[at] = np.where(says, now, kept[at])
+    return kept
