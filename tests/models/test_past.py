@@ -58,6 +58,10 @@ FORMS: dict[str, tuple[Space[Any], Callable[[int, int], Any]]] = {
 }
 
 
+OTHERS = [form for form in FORMS if form != "numbers"]
+SLOW = pytest.mark.slow
+
+
 class Recall(gym.Env[Any, Any]):
     """Show what each of three is, one after another, and ask for one of them by a 0."""
 
@@ -137,9 +141,19 @@ def test_what_is_kept_by_hand() -> None:
     assert [row[1] for row in held] == [0, 2, 3, 3, 3, 4, 4, 4, 4]  # the 0 says nothing
     assert [row[0] for row in held] == [0, 0, 0, 5, 5, 5, 5, 5, 5]
     assert [row[7] for row in held] == [0, 0, 0, 0, 0, 0, 1, 1, 1]
-    sums = [row[2 + KEYS :] for row in rows]
-    assert [row[1] for row in sums] == [0, 2, 5, 5, 0, 4, 4, 4, 4]  # begun again at the fourth
-    assert [row[0] for row in sums] == [0, 0, 0, 5, 5, 5, 5, 5, 5]
+    kept = np.array([row[2 + KEYS :].reshape(KEYS, 2) for row in rows])
+    counts, sums = kept[:, :, 0], kept[:, :, 1]
+    assert sums[:, 1].tolist() == [0, 2, 5, 5, 0, 4, 4, 4, 4]  # begun again at the fourth
+    assert counts[:, 1].tolist() == [0, 1, 2, 2, 1, 2, 2, 2, 2]
+    assert sums[:, 0].tolist() == [0, 0, 0, 5, 5, 5, 5, 5, 5]
+
+
+def test_sums_of_an_episode_by_hand() -> None:
+    memories = Memories(Past(sees_actions=True, sees_rewards=True, summed_by=(-1,)), 1)
+    steps = [(7, 9.0), (0, 1.0), (2, -3.0)]
+    rows = [memories.see(0, np.array([4.0, 5.0]), *step)[4:] for step in steps]
+    assert [row[:3].tolist() for row in rows] == [[0, 0, 0], [4, 5, 0], [8, 10, 1]]  # and pay
+    assert not any(row[3:].any() for row in rows)
 
 
 def test_what_actions_were_paid_by_hand() -> None:
@@ -162,7 +176,7 @@ def test_what_is_kept_follows_from_the_history(seed: int) -> None:
     """Another program: each kept number from all that was shown before."""
     rng = np.random.default_rng(seed)
     n, d, own = 60, 4, int(rng.integers(3))
-    past = Past((0.0, -1.0, 2.0)[: rng.integers(4)], own > 0, own > 1, (0, 1), (1, 2))
+    past = Past((0.0, -1.0, 2.0)[: rng.integers(4)], own > 0, own > 1, (0, 1), (1, -1, 2))
     memories, history = Memories(past, 1), list[Any]()
     choices = rng.integers(3, size=n)
     for step in range(n):
@@ -171,45 +185,81 @@ def test_what_is_kept_follows_from_the_history(seed: int) -> None:
         row = memories.see(0, shown, action, reward)
         begun = step > 0
         now = [*shown, *([begun * (action + 1.0)] * (own > 0)), *([begun * reward] * (own > 1))]
-        kept = row[len(now) * (1 + len(past.memories)) :].reshape(4, KEYS, -1)
-        for at, (key, sums) in enumerate(past.keys):
-            others = [place for place in range(d) if place != key]
+        kept = row[len(now) * (1 + len(past.memories)) :]
+        for key, sums in past.keys:
+            others = past.kept_by(key, sums, len(now), 1)
+            every, kept = np.split(kept, [KEYS * len(others)])
             for value in range(KEYS):
-                runs = [k for k, old in enumerate(history) if old[key] == value]
+                found = history if key < 0 else [old for old in history if old[key] == value]
                 expected = np.zeros(len(others))
-                if sums and runs:
-                    first = runs[-1]
+                if key < 0 and value == 0 and found:
+                    expected = np.sum(found, axis=0)[others]
+                elif sums and found and key >= 0:
+                    last = max(k for k, old in enumerate(history) if old[key] == value)
+                    first = last
                     while first and history[first - 1][key] == value:
                         first -= 1
-                    expected = np.sum(history[first : runs[-1] + 1], axis=0)[others]
-                elif runs:
-                    told = np.array([history[k] for k in runs])[:, others].T
+                    run = np.array(history[first : last + 1])
+                    run[:, key] = 1.0
+                    expected = run.sum(axis=0)[others]
+                elif found and not sums:
+                    told = np.array(found)[:, others].T
                     expected = np.array([x[x != 0.0][-1] if x.any() else 0.0 for x in told])
-                assert np.array_equal(kept[at, value], expected)
+                assert np.allclose(every.reshape(KEYS, -1)[value], expected, rtol=1e-15)
+        assert not kept.size
         history.append(now)
 
 
-@pytest.mark.parametrize("start", [0, 4])
-def test_the_default_learns_which_arm_pays(start: int) -> None:
-    agent = SpikingActorCritic(arms((0.9, 0.5, 0.1), start), seed=100)
+def test_the_default_learns_which_arm_pays() -> None:
+    agent = SpikingActorCritic(arms((0.9, 0.5, 0.1), 4), seed=100)
     assert agent.config.past == Past(sees_actions=True, sees_rewards=True, held_by=(1,))
-    episodes = agent.learn(total_timesteps=20_000)
+    episodes = agent.learn(total_timesteps=12_000)
     # Thompson's sampling earns 32 of the 36 that the best arm pays; by chance 20.
-    assert np.mean([episode.ret for episode in episodes[-100:]]) > 30.0
+    assert np.mean([episode.ret for episode in episodes[-50:]]) > 30.0
     assert evaluate(agent, episodes=100)["mean_return"] > 30.0
 
 
 @pytest.mark.parametrize("form", FORMS)
+def test_the_default_finds_keys(form: str) -> None:
+    past = make_config(TimeLimit(Recall(form), 40)).past
+    assert len(past.held_by) == 1
+    assert past == Past(held_by=past.held_by)
+
+
+@pytest.mark.parametrize("form", ["numbers", *(pytest.param(x, marks=SLOW) for x in OTHERS)])
 def test_the_default_recalls_values_by_keys(form: str) -> None:
     agent = SpikingActorCritic(TimeLimit(Recall(form), 40), seed=100)
-    assert len(agent.config.held_by) == 1
-    assert not agent.config.memories
-    episodes = agent.learn(total_timesteps=25_000)
+    episodes = agent.learn(total_timesteps=15_000 if form == "numbers" else 25_000)
     asked = np.mean([episode.ret for episode in episodes[-50:]]) / 18.0
-    assert asked > 0.8  # by chance, or by the last value that was shown, less than a half
+    assert asked > 0.7  # by chance, or by the last value that was shown, less than a half
 
 
-@pytest.mark.parametrize("flags", [False, True])
+class Press(Arms):
+    """Pay for pressing five or six steps after a light, which comes again after a press."""
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        gym.Env.reset(self, seed=seed)
+        self.observation_space, self._dark = Discrete(2), 0
+        return 0, {}
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        pays = 0.0
+        if int(action) == 1:
+            pays = 1.0 if self._dark in (5, 6) else -0.5
+            self._dark = 0
+        else:
+            self._dark = (self._dark + 1) % 12
+        return int(self._dark > 0), pays, False, False, {}
+
+
+def test_the_default_tells_the_time_since_a_change() -> None:
+    env = Press((0.5, 0.5))
+    env.observation_space = Discrete(2)
+    config = make_config(TimeLimit(env, 60))
+    assert config.past == Past(summed_by=(0,))
+
+
+@pytest.mark.parametrize("flags", [True, pytest.param(False, marks=SLOW)])
 def test_the_default_sums_up(flags: bool) -> None:
     agent = SpikingActorCritic(TimeLimit(Till(flags), 60), seed=100)
     assert agent.config.past == Past(summed_by=(1,))
@@ -231,7 +281,7 @@ def test_who_wants_none_gets_none() -> None:
     agent = SpikingActorCritic(arms(), seed=100, sees_rewards=False, loop="numpy")
     assert not agent.config.past
     assert not {"sees_rewards", "held_by", "summed_by"} & agent.config.to_dict().keys()
-    agent.learn(total_timesteps=4_000)
+    agent.learn(total_timesteps=3_000)
     assert "sees_rewards=True" in str(agent.verdict())
     asked = SpikingActorCritic(TimeLimit(Recall("numbers"), 40), seed=100, held_by=())
     assert not asked.config.held_by
@@ -311,7 +361,7 @@ def test_places_that_are_none_are_refused() -> None:
         with pytest.raises(DescriptionError, match=f"agent.{name}.*no number"):
             SpikingActorCritic("Pendulum-v1", **options)
         with pytest.raises(DescriptionError, match=f"agent.{name}"):
-            SpikingActorCritic("Pendulum-v1", **(options | {name: (-1,)}))
+            SpikingActorCritic("Pendulum-v1", **(options | {name: (-2,)}))
         agent = SpikingActorCritic("Pendulum-v1", **(options | {name: (2,)}))
         agent.learn(total_steps=20)
 

@@ -47,8 +47,6 @@ LOOKED_AT = (
 )
 """List the fields that an agent may choose anew while it learns."""
 
-_Places = Annotated[tuple[int, ...], Range(0, MAX_SIZE)]
-
 NAMED = ("rules", "modulators")
 """List the fields that hold several choices, each by a name of its own."""
 
@@ -76,7 +74,8 @@ class AgentFields(Described):
     that was paid is the last of them. ``held_by`` names some of these numbers by their places, from
     0: what the others were when that one had each of its values last (0 to 7: which firm quotes a
     price, which lever was pulled) is seen, too. ``summed_by`` has instead their sums, over the last
-    steps in a row in which it had the value (`neurorl.models.agent.past.Past`).
+    steps in a row in which it had the value, and their number, or with -1 over the episode
+    (`neurorl.models.agent.past.Past`).
 
     Learning: ``rule`` is a name of `neurorl.rules.RULES`, or a `Rule` or `SynapseRule` of your own;
     files can hold rules that consist of texts. A `SynapseRule` says all that its synapses do, and
@@ -145,8 +144,8 @@ class AgentFields(Described):
     memories: Annotated[tuple[float, ...], Range(-MAX_TAPS, MAX_TAPS)] = ()
     sees_actions: Flag = False
     sees_rewards: Flag = False
-    held_by: _Places = ()
-    summed_by: _Places = ()
+    held_by: Annotated[tuple[int, ...], Range(0, MAX_SIZE)] = ()
+    summed_by: Annotated[tuple[int, ...], Range(-1, MAX_SIZE)] = ()
     description: Network | None = None
     solved_at: float | None = None
     solved_discounted: Flag = False

@@ -106,7 +106,7 @@ class Memories:
         if by:
             each = list(zip(apart.reshape(by, KEYS, -1), self._by, strict=True))
             size = len(now), self._n_actions
-            held = (of[:, self._past.kept_by(key, *size)].ravel() for of, (key, _) in each)
+            held = (of[:, self._past.kept_by(*key, *size)].ravel() for of, key in each)
             shown = np.concatenate([shown, *held])
             then = past[-1] if self._longest else now
             own = self._past.own(self._n_actions)

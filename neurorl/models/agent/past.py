@@ -24,7 +24,8 @@ class Past:
     held_by: places of numbers; the others of an observation are held as they were when this one had
     each of its values last, and weren't 0. By an own action what it was paid is held instead, or,
     where that isn't seen, what was shown after it. summed_by: the same of their sums, each over the
-    last steps in a row in which it had the value.
+    last steps in a row in which it had the value, and how many steps these were; -1 stands for all
+    steps of the episode, and sums what was paid, too, if that is seen.
     """
 
     memories: tuple[float, ...] = ()
@@ -58,20 +59,24 @@ class Past:
         """
         return actions * self.sees_actions + self.sees_rewards
 
-    def kept_by(self, key: int, n: int, actions: int) -> list[int]:
-        """Return the places of the numbers that are kept by the values of another one, *key*.
+    def kept_by(self, key: int, sums: bool, n: int, actions: int) -> list[int]:
+        """Return the places of the numbers that are kept by the values of another one.
 
-        n: of so many numbers, own actions and rewards among these. actions: as of `own`.
+        key, sums: as of `keys`. n: of so many numbers, own actions and rewards among these.
+        actions: as of `own`.
         """
         n_shown = n - self.own(actions)
-        is_action = n_shown <= key < n - self.sees_rewards
-        if is_action and self.sees_rewards:
-            return [n - 1]
-        return [place for place in range(n_shown) if place != key]
+        paid = [n - 1] if self.sees_rewards else []
+        if key < 0:
+            return [*range(n_shown), *paid]
+        counted, is_action = [key] if sums else [], n_shown <= key < n - self.sees_rewards
+        if is_action and paid:
+            return [*counted, *paid]
+        return sorted({*range(n_shown)} - {key} | {*counted})
 
     def size(self, n: int, actions: int) -> int:
         """Return how many numbers are seen of *n*; arguments as of `kept_by`."""
-        kept = sum(len(self.kept_by(key, n, actions)) for key, _ in self.keys)
+        kept = sum(len(self.kept_by(*key, n, actions)) for key in self.keys)
         return n * (1 + len(self.memories)) + KEYS * kept
 
 
@@ -106,12 +111,15 @@ def kept_apart(
     whole, or not in 0 to 7, changes nothing, and a 0 that is shown is nothing to hold: a question
     shows a 0 in place of what it asks for.
     """
-    value = float(now[key])
+    value = float(now[key]) if key >= 0 else 0.0
     if not (0.0 <= value < KEYS and value.is_integer()):
         return kept
     kept, at = kept.copy(), int(value)
     if sums:
-        kept[at] = kept[at] + now if last[key] == value else now
+        more = now.copy()
+        if key >= 0:
+            more[key] = 1.0  # counts the steps
+        kept[at] = kept[at] + more if key < 0 or last[key] == value else more
     else:
         says = (now != 0.0) | (np.arange(len(now)) >= len(now) - own)
         kept[at] = np.where(says, now, kept[at])

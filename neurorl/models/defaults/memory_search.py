@@ -150,11 +150,12 @@ def kept_by_values(
     that may be chosen. rows, least: as of `missing_memories`.
     """
     n_varying = np.ptp(rows, axis=0).astype(bool).sum() if len(rows) else 0
-    if not (1 < n_varying <= _MOST_NUMBERS and _is_enough(play, rows)):
+    if not (1 <= n_varying <= _MOST_NUMBERS and _is_enough(play, rows)):
         return ()
     places = [place for place, numbers in enumerate(rows.T) if _has_few_values(numbers)]
     held = [Past(held_by=(place,)) for place in places if "held_by" in chooses]
-    each = [*held, *(Past(summed_by=(place,)) for place in places if "summed_by" in chooses)]
+    sums = (Past(summed_by=(place,)) for place in (-1, *places) if "summed_by" in chooses)
+    each = [*held, *sums]
     if not each:
         return ()
     now, n = acted_on(play.lengths), rows.shape[1]
@@ -162,10 +163,11 @@ def kept_by_values(
         held_by=sum((past.held_by for past in each), ()),
         summed_by=sum((past.summed_by for past in each), ()),
     )
-    kept = np.split(extended(rows, play.lengths, whole)[now, n:], len(each), axis=1)
+    ends = np.cumsum([past.size(n, 1) - n for past in each])[:-1]
+    kept = np.split(extended(rows, play.lengths, whole)[now, n:], ends, axis=1)
     kept += [_remembered(rows, play.lengths, have)[now, n:]]
     columns = {float(k): shown for k, one in enumerate(kept) if (shown := varying(one)).size}
-    search = _Search(varying(rows)[now], flags_of_actions(play), columns)
+    search = _Search(varying(rows)[now], flags_of_actions(play), columns, curved=math.inf)
     gains = {int(k): gain for gain, k in search.gains(_rewards(play), 0.0, least)}
     of_memories = gains.pop(len(each), 0.0)
     better = [k for k, gain in gains.items() if gain > _OVER_MEMORIES * of_memories]
@@ -211,7 +213,8 @@ def _of_rewards(
     known: FloatArray | None = None,
 ) -> tuple[float, ...]:
     """Return the memories among *others* that predict so much more of the rewards, best first."""
-    return _Search(seen, actions, others, known).telling(_rewards(play), 0.0, least)
+    curved = _CURVED if known is None else math.inf
+    return _Search(seen, actions, others, known, curved).telling(_rewards(play), 0.0, least)
 
 
 def _rewards(play: FirstPlay) -> FloatArray:
@@ -234,7 +237,8 @@ class _Search:
 
     seen: observations, ``(n, d)``. actions: as numbers, ``(n, k)``. past: what each memory
     shows, by its keep or a number, ``(n, d)``. known: numbers that predictions without memories
-    read, too, apart from all others, ``(n, k)``; then a memory has to tell what actions do.
+    read, too, apart from all others, ``(n, k)``. curved: how much more products without actions
+    have to tell; infinity takes none.
     """
 
     def __init__(
@@ -243,6 +247,7 @@ class _Search:
         actions: FloatArray,
         past: Mapping[float, FloatArray],
         known: FloatArray | None = None,
+        curved: float = _CURVED,
     ) -> None:
         self._past, self._actions = past, scaled(actions)
         self._kinds = _kinds(seen, actions)
@@ -255,7 +260,7 @@ class _Search:
             self._terms += products(numbers, 2)
             self._cubes = products(numbers, 3)[1:] if has_rows_for_cubes(both) else []
         self._terms += [] if known is None else [known]
-        self._curved = _CURVED if known is None else math.inf
+        self._curved = curved
 
     def telling(self, y: FloatArray, hidden: float, least: float) -> tuple[float, ...]:
         """Return the memories that predict *y*, best first; empty if none does; see `gains`."""
