@@ -308,7 +308,8 @@ def test_cues_that_are_over_for_some_time_are_remembered(
 def test_rooms_that_look_alike_and_evidence_are_remembered() -> None:
     assert make_config(Rooms()).memories == (0.0,)
     evidence = make_config(Majority("Dict", 2, 9))
-    assert evidence.past == Past(summed_by=(1,))  # 0.94 by this, 0.89 by a mean of some 10 steps
+    # By a flag or over the episode: 0.94, by a mean of some 10 steps 0.89.
+    assert evidence.past in (Past(summed_by=(1,)), Past(summed_by=(-1,)))
     assert isinstance(evidence.cells, HashedStates)
 
 

@@ -268,6 +268,37 @@ def test_the_default_sums_up(flags: bool) -> None:
     assert np.mean([episode.ret for episode in episodes[-50:]]) / sums > 0.85
 
 
+class Buttons(Arms):
+    """Show a colour and how the last press went; each episode wires buttons to colours anew."""
+
+    def __init__(self, hides: bool = True) -> None:
+        super().__init__((0.0, 0.0, 0.0))
+        self.observation_space, self._hides = MultiDiscrete([3, 3]), hides
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        gym.Env.reset(self, seed=seed)
+        self._shift = int(self.np_random.integers(3)) if self._hides else 1
+        return self._shown(0), {}
+
+    def _shown(self, went: int) -> Any:
+        self._colour = int(self.np_random.integers(3))
+        return np.array([self._colour, went])
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        pays = int(action) == (self._colour + self._shift) % 3
+        return self._shown(1 + pays), float(pays), False, False, {}
+
+
+def test_the_default_learns_what_an_action_tells_beside_a_colour() -> None:
+    agent = SpikingActorCritic(TimeLimit(Buttons(), 20), seed=100)
+    assert agent.config.past == Past(memories=(0.0,), sees_actions=True)
+    assert agent.config.gamma == 0.9
+    episodes = agent.learn(total_timesteps=16_000)
+    # The best is 19; from what is shown alone 11.
+    assert np.mean([episode.ret for episode in episodes[-50:]]) > 15.0
+    assert not make_config(TimeLimit(Buttons(False), 20)).past
+
+
 @pytest.mark.parametrize("make", [Weather, lambda: gym.make("Pendulum-v1")])
 def test_rewards_that_follow_each_other_need_no_memory(make: Callable[[], Any]) -> None:
     play = first_play(TimeLimit(make(), 40))

@@ -6,6 +6,7 @@ to numbers that didn't vary. Only what is clearly wrong changes, and no field th
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -122,7 +123,7 @@ def look(
     cells = table_cells(space, lambda: whole, past, is_fine)
     if cells is None or not is_table(cells) or cells == config.cells:
         return changes
-    return {**changes, **_of_cells(config, cells), **past.named}
+    return {**changes, **_of_cells(config, cells), **dataclasses.asdict(past)}
 
 
 def _is_plain(config: AgentConfig) -> bool:

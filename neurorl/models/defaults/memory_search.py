@@ -29,7 +29,7 @@ from neurorl.tasks.first_play import FirstPlay, acted_on, varying
 
 _FIRST = 1.0
 _CHANGES = (-1.0, -2.0)
-_KEEPS = (_FIRST, *_CHANGES, 0.0, *map(float, range(2, 9)), 0.9)
+KEEPS = (_FIRST, *_CHANGES, 0.0, *map(float, range(2, 9)), 0.9)
 """Try these memories: the first of an episode (unless all episodes begin alike), one and two
 changes ago (unless each step changes all), the step before, two to eight steps before, some 10
 steps."""
@@ -86,13 +86,13 @@ def missing_memories(
         return ()
     now = acted_on(lengths)
     seen = extended(all_rows if have.keys else rows, lengths, have)[now] if have else rows[now]
-    every = _remembered(rows, lengths, _KEEPS)
-    past = np.split(every[now], len(_KEEPS) + 1, axis=1)[1:]
+    every = _remembered(rows, lengths, KEEPS)
+    past = np.split(every[now], len(KEEPS) + 1, axis=1)[1:]
     firsts = rows[np.cumsum([0, *lengths[:-1]])]
     told = {*have.memories, *((_FIRST,) if (firsts == firsts[0]).all() else ())}
     if (rows[now] != rows[now + 1]).all():
         told |= {*_CHANGES}
-    others = {k: m for k, m in zip(_KEEPS, past, strict=True) if k not in told}
+    others = {k: m for k, m in zip(KEEPS, past, strict=True) if k not in told}
     actions = flags_of_actions(play)
     found = _of_rewards(play, seen, actions, others, _OVER_OTHERS if have else least)
     if found or is_box or rows.shape[1] > _MOST_NUMBERS or (flags := _flags(rows)) is None:
@@ -152,7 +152,7 @@ def kept_by_values(
     n_varying = np.ptp(rows, axis=0).astype(bool).sum() if len(rows) else 0
     if not (1 <= n_varying <= _MOST_NUMBERS and _is_enough(play, rows)):
         return ()
-    places = [place for place, numbers in enumerate(rows.T) if _has_few_values(numbers)]
+    places = [place for place, numbers in enumerate(rows.T) if has_few_values(numbers)]
     held = [Past(held_by=(place,)) for place in places if "held_by" in chooses]
     sums = (Past(summed_by=(place,)) for place in (-1, *places) if "summed_by" in chooses)
     each = [*held, *sums]
@@ -168,13 +168,13 @@ def kept_by_values(
     kept += [_remembered(rows, play.lengths, have)[now, n:]]
     columns = {float(k): shown for k, one in enumerate(kept) if (shown := varying(one)).size}
     search = _Search(varying(rows)[now], flags_of_actions(play), columns, curved=math.inf)
-    gains = {int(k): gain for gain, k in search.gains(_rewards(play), 0.0, least)}
+    gains = {int(k): gain for gain, k in search.gains(rewards_of(play), 0.0, least)}
     of_memories = gains.pop(len(each), 0.0)
     better = [k for k, gain in gains.items() if gain > _OVER_MEMORIES * of_memories]
     return tuple(each[k] for k in sorted(better, key=gains.__getitem__, reverse=True))
 
 
-def _has_few_values(numbers: FloatArray) -> bool:
+def has_few_values(numbers: FloatArray) -> bool:
     """Return whether others can be kept by the values of this number, which take at least two."""
     values = np.unique(numbers)
     is_whole = bool((values % 1.0 == 0.0).all())
@@ -214,10 +214,10 @@ def _of_rewards(
 ) -> tuple[float, ...]:
     """Return the memories among *others* that predict so much more of the rewards, best first."""
     curved = _CURVED if known is None else math.inf
-    return _Search(seen, actions, others, known, curved).telling(_rewards(play), 0.0, least)
+    return _Search(seen, actions, others, known, curved).telling(rewards_of(play), 0.0, least)
 
 
-def _rewards(play: FirstPlay) -> FloatArray:
+def rewards_of(play: FirstPlay) -> FloatArray:
     """Return all rewards as shares of the largest, whose squares may be too large, ``(n, 1)``."""
     rewards = np.concatenate([np.array(episode) for episode in play.rewards])[:, None]
     return np.asarray(rewards / (np.abs(rewards).max() or 1.0))
@@ -250,7 +250,7 @@ class _Search:
         curved: float = _CURVED,
     ) -> None:
         self._past, self._actions = past, scaled(actions)
-        self._kinds = _kinds(seen, actions)
+        self._kinds = kinds_of(seen, actions)
         self._shown = scaled(seen)
         self._products = [*_products(self._shown, [self._actions]), self._actions]
         both = np.concatenate([seen, actions], axis=1)
@@ -285,7 +285,7 @@ class _Search:
         found: list[tuple[float, float]] = []
         for keep, memory in self._past.items():
             errors = zip(self._with(memory, y), (0.0, self._curved), strict=True)
-            gain = max(_sure_gain(left - error / variance) - less for error, less in errors)
+            gain = max(sure(left - error / variance) - less for error, less in errors)
             if gain > least:
                 found.append((gain, keep))
         return found
@@ -306,7 +306,7 @@ class _Search:
         The first reads its products with actions, alone and with what is seen; the second those
         with what is seen alone: how far a height is from a wanted one depends on no action.
         """
-        kinds, numbers = [self._kinds, _kinds(self._kinds[:, None], memory)], scaled(memory)
+        kinds, numbers = [self._kinds, kinds_of(self._kinds[:, None], memory)], scaled(memory)
         factors = (self._products, [self._shown])
         return [self._errors(y, kinds, [numbers, *_products(numbers, of)]) for of in factors]
 
@@ -327,7 +327,7 @@ def _products(numbers: FloatArray, others: Sequence[FloatArray]) -> list[FloatAr
     ]
 
 
-def _sure_gain(gains: FloatArray) -> float:
+def sure(gains: FloatArray) -> float:
     """Return the smaller mean of both halves, or 0 if the gains, ``(n,)``, may be chance."""
     blocks = np.add.reduceat(gains, np.arange(0, len(gains), BLOCK))
     if not blocks.mean() > _CERTAIN * blocks.std() / np.sqrt(len(blocks)):
@@ -336,7 +336,7 @@ def _sure_gain(gains: FloatArray) -> float:
     return float(min(gains[is_first].mean(), gains[~is_first].mean()))
 
 
-def _kinds(*numbers: FloatArray | npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+def kinds_of(*numbers: FloatArray | npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
     """Return a number for each different row of all *numbers* together, ``(n,)``."""
     rows = np.concatenate(numbers, axis=1) + 0.0  # + 0.0 turns -0.0, which has other bits, into 0.0
     known: dict[bytes, int] = {}

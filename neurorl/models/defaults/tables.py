@@ -33,6 +33,7 @@ from neurorl.models.defaults.memory_search import (
     rewards_tell,
 )
 from neurorl.models.defaults.observations import default_cells, seen_parts
+from neurorl.models.defaults.table_search import told_by_table
 from neurorl.models.features import Features, HashedStates, JointStates, OneHot, Select
 from neurorl.numerics.arrays import FloatArray
 from neurorl.tasks.first_play import FirstPlay
@@ -75,8 +76,11 @@ def table_cells(
         return None
     rows = as_seen(play(), rows, past)
     is_whole = not any(0.0 < keep < 1.0 for keep in past.memories)
-    if is_whole and (hashed := hashed_cells(space, rows)) is not None:
-        return hashed
+    if is_whole:
+        fewer = _without_own_before(play(), rows, past) if shows_own and past.memories else rows
+        for numbers in (rows, *([] if fewer is rows else [fewer])):
+            if (hashed := hashed_cells(space, numbers)) is not None:
+                return hashed
     if isinstance(space, gym.spaces.Box) and not is_more:
         return _cells_of_box(space, play(), rows, is_fine)
     pairs, whole = None if is_more else pair_cells(space, lambda: rows), box_of(space)
@@ -85,6 +89,21 @@ def table_cells(
         return pairs
     ranges = BoxRanges.of(whole, rows, play().is_better(len(rows)))
     return box_cells(ranges, is_fine, tuple(seen_parts(space)))
+
+
+def _without_own_before(play: FirstPlay, rows: FloatArray, past: Past) -> FloatArray:
+    """Return what an agent sees without memories of its own actions and rewards, ``(n, d)``.
+
+    They stay as at first, which no table reads.
+    """
+    every = play.all_numbers()
+    assert every is not None
+    shown = every.shape[1]
+    n = shown + past.own(play.last_actions.shape[1])
+    fewer = rows.copy()
+    for k in range(1, 1 + len(past.memories)):
+        fewer[:, k * n + shown : (k + 1) * n] = 0.0
+    return fewer
 
 
 def _cells_of_box(
@@ -164,7 +183,8 @@ def past_for_table(space: Space, play: Any, has_features: bool, chooses: Collect
         keeps = ()  # of a cue that is over, what it was tells more than a mean
     keeps = _of_rewards(space, play, rows, keeps, is_box)
     past = _kept_by_values(space, play, rows, keeps, chooses)
-    return _with_own(space, play, rows, past, 0.0, chooses)
+    past = _with_own(space, play, rows, past, 0.0, chooses)
+    return told_by_table(play(), rows, past, chooses, lambda one: _is_hashed(space, play, one))
 
 
 def _kept_by_values(
