@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import gymnasium as gym
@@ -14,6 +15,8 @@ from gymnasium.wrappers import TimeLimit
 
 from neurorl import LinearActorCritic, ReparameterizedActorCritic, SpikingActorCritic, evaluate
 from neurorl.agents.base import LearningAgent
+from neurorl.diagnostics import causes
+from neurorl.diagnostics.observed import Hidden
 from neurorl.errors import ArgumentError, DescriptionError, EnvError, UnsupportedError
 from neurorl.lab.quantisation import compare
 from neurorl.lab.watch import play_frames
@@ -322,6 +325,15 @@ def test_a_verdict_names_the_number() -> None:
     agent = SpikingActorCritic(TimeLimit(Recall("numbers"), 40), seed=100, memories=())
     agent.learn(total_timesteps=4_000)
     assert "held_by=(0,)" in str(agent.verdict())
+
+
+def test_who_sees_its_actions_is_not_powerless() -> None:
+    """Actions that tell rewards later change something, though a few steps don't show it."""
+    hidden = Hidden(effect=0.0)
+    for sees, is_told in ((False, True), (True, False)):
+        config = SimpleNamespace(sees_actions=sees)
+        facts: Any = SimpleNamespace(hidden=hidden, config=config)
+        assert (causes._powerless(facts) is not None) == is_told
 
 
 ID = "tests/Arms-v0"

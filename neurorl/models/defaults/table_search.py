@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.models.agent.memories import as_seen
+from neurorl.models.agent.memories import extended
 from neurorl.models.agent.past import PAST, Past
 from neurorl.models.defaults.hidden_state import halves
 from neurorl.models.defaults.memory_search import KEEPS, has_few_values, kinds_of, rewards_of, sure
@@ -24,7 +24,7 @@ _LEAST = 0.15
 observations come back, without such a need, 0.08 is the most: falls of a slippery cliff."""
 _OF_A_PART = 0.02
 """Ask so much for each part, so that fewer serve where they tell as much."""
-_MOST_SHOWN, _MOST_KINDS, _MOST_NUMBERS = 100, 200, 11
+_MOST_SHOWN, _MOST_KINDS, _MOST_NUMBERS, _MOST_COUNTED = 100, 200, 11, 2**15
 _ACTION = Past(sees_actions=True)
 _PRIOR = 1.0
 """Count so many rows of what is known without a part, beside those with it."""
@@ -80,17 +80,21 @@ def _parts(play: FirstPlay, rows: FloatArray, chooses: Collection[str]) -> dict[
     keys: list[int] = []
     if np.ptp(rows, axis=0).astype(bool).sum() <= _MOST_NUMBERS:
         keys = [place for place, numbers in enumerate(rows.T) if has_few_values(numbers)]
+    keeps = tuple(keep for keep in KEEPS if keep % 1.0 == 0.0)
     every = [
-        *(Past(memories=(keep,)) for keep in KEEPS if keep % 1.0 == 0.0),
-        *(Past(sees_actions=True), Past(sees_rewards=True)),
+        *(Past(memories=(keep,)) for keep in keeps),
         *(Past(held_by=(key,)) for key in keys),
         *(Past(summed_by=(key,)) for key in keys),
+        *(Past(sees_actions=True), Past(sees_rewards=True)),
     ]
+    n = rows.shape[1]
+    seen = extended(rows, play.lengths, Past(keeps, held_by=tuple(keys), summed_by=tuple(keys)))
+    shown = np.concatenate([seen[:, n:], play.last_actions, play.last_rewards], axis=1)
+    sizes = [*(part.size(n, 1) - n for part in every[:-2]), play.last_actions.shape[1]]
     now, found = acted_on(play.lengths), dict[Past, _Codes]()
-    for part in every:
-        if all(name in chooses for name in part.named):
-            shown = varying(as_seen(play, rows, part)[now, rows.shape[1] :])
-            kinds = kinds_of(shown) if shown.size else np.zeros(1, dtype=np.intp)
+    for part, columns in zip(every, np.split(shown[now], np.cumsum(sizes), axis=1), strict=True):
+        if all(name in chooses for name in part.named) and (numbers := varying(columns)).size:
+            kinds = kinds_of(numbers)
             if 0 < kinds.max() < _MOST_KINDS:
                 found[part] = kinds
     return found
@@ -158,5 +162,7 @@ class _Told:
 
 
 def _both(one: _Codes, other: _Codes) -> _Codes:
-    """Return a number for each pair of kinds that comes, ``(n,)``."""
-    return np.asarray(np.unique(one * (other.max() + 1) + other, return_inverse=True)[1])
+    """Return a number for each pair of kinds, ``(n,)``, a small one."""
+    pairs = one * (other.max() + 1) + other
+    is_small = pairs.max() < _MOST_COUNTED
+    return np.asarray(pairs if is_small else np.unique(pairs, return_inverse=True)[1])

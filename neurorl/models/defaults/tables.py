@@ -10,7 +10,7 @@ import gymnasium as gym
 import numpy as np
 
 from neurorl.models.agent.memories import as_seen
-from neurorl.models.agent.past import NOTHING, Past
+from neurorl.models.agent.past import KEYS, NOTHING, Past
 from neurorl.models.defaults.boxes import MOST_JOINT, BoxRanges, box_cells, box_of
 from neurorl.models.defaults.few_values import pair_cells
 from neurorl.models.defaults.hidden_state import (
@@ -232,7 +232,8 @@ def _with_own(
         paid_too = dataclasses.replace(past, sees_actions=True, sees_rewards=True)
         by_action = dataclasses.replace(paid_too, held_by=(*past.held_by, rows.shape[1]))
         one = dataclasses.replace(past, sees_rewards=True)
-        for both in (by_action, paid_too, one):
+        can_hold = play().last_actions.max() < KEYS
+        for both in (*[by_action] * bool(can_hold), paid_too, one):
             if _are_held(space, play, rows, both):
                 return both
     return past
