@@ -22,9 +22,10 @@ from neurorl.models.agent.config import AgentConfig
 from neurorl.models.defaults.looks import LOOKS, WINDOW, Look, fitted, in_words, look, looks_of
 from neurorl.network.restoring import take_counts, take_shown
 from neurorl.tasks.actions import first_of
-from neurorl.tasks.first_play import FirstPlay, first_play, is_large, say
+from neurorl.tasks.first_play import FirstPlay, first_play, is_large
 from neurorl.tasks.groups import SeparateEnvs, Step
 from neurorl.tasks.kinds import Environment, Shown
+from neurorl.tasks.patience import say
 
 _FROM_CELLS = "learner.weights.input_"
 _NORMS, _OF_CELLS = "learner.norm", ("learner.acc", "deep.input_", "deep.seen.")

@@ -227,9 +227,8 @@ def _each_reward(reward: object, n: int) -> list[float | None]:
     if reward is None:
         return [None] * n
     rewards = np.asarray(reward)
-    if rewards.dtype.kind not in "iuf" or rewards.shape not in ((), (1,), (n,)):
-        limit = f"a number, or {n} of these"
+    fits = rewards.dtype.kind in "iuf" and rewards.shape in ((), (1,), (n,))
+    if not (fits and np.isfinite(rewards).all()):
+        limit = f"a finite number, or {n} of these"
         raise ArgumentError("predict, reward", "doesn't fit", got=quoted(reward), limit=limit)
-    if not np.isfinite(rewards).all():
-        raise ArgumentError("predict, reward", "isn't finite", got=quoted(reward))
     return [float(paid) for paid in np.broadcast_to(rewards, (n,))]

@@ -20,11 +20,7 @@ from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.memories import as_seen
 from neurorl.models.agent.past import NOTHING, Past
 from neurorl.models.defaults.hidden_state import delays, flags_of_actions, left_over, memories_for
-from neurorl.models.defaults.memory_search import (
-    kept_by_values,
-    missing_memories,
-    rewards_tell,
-)
+from neurorl.models.defaults.memory_search import kept_by_values, missing_memories, rewards_tell
 from neurorl.models.defaults.observations import unseen
 from neurorl.numerics.arrays import FloatArray, IntArray
 from neurorl.tasks.first_play import FirstPlay, acted_on, varying
@@ -55,8 +51,8 @@ class Hidden:
     left_out: parts or numbers that no cell reads. unlike: numbers that cells read, but don't tell
     apart where they lie. outside: the largest share of a number beyond its cells' range, and the
     number; both are 0 if none is. memory: the share of rewards, or of changes, that the past
-    predicts in addition; None if it wasn't measured. past: what would do of it; empty if past
-    actions, or counts, tell more. counted: what to count in an episode, if that tells
+    predicts in addition; None if it wasn't measured. past: what an agent should see of it; nothing
+    if its last action, or counts, tell more. counted: what to count in an episode, if that tells
     most. effect: what actions predict in addition. shown: what the observation predicts of rewards,
     ends and the next one, beside the action.
     """

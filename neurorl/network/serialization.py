@@ -118,7 +118,7 @@ class Described(metaclass=_Bounded):
     def __post_init__(self) -> None:
         """Raise DescriptionError for a field out of its `Range`, or that its check refuses."""
         place = self._place or type(self).__name__
-        for name, check in _checks_of(type(self)).items():
+        for name, check in checks_of(type(self)).items():
             object.__setattr__(self, name, check(f"{place}.{name}", getattr(self, name)))
 
     def to_dict(self) -> PlainData:
@@ -166,7 +166,7 @@ def type_name(cls: type[Described]) -> str:
 
 
 @functools.cache
-def _checks_of(cls: Any) -> Mapping[str, _Check]:
+def checks_of(cls: Any) -> Mapping[str, _Check]:
     """Return a check for each field whose type has a `Range`, or a function of where and value."""
     kinds: PlainData = {}
     for base in reversed(cls.__mro__):  # one of a user's may have types that can't be looked up

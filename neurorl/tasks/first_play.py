@@ -11,8 +11,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import math
-import sys
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -25,6 +23,7 @@ from neurorl.numerics.random import derive
 from neurorl.tasks.actions import MASK, OneOf, first_of, read_actions
 from neurorl.tasks.answers import Answers
 from neurorl.tasks.kinds import OF_NUMBERS, Environment, Shown, Space, parts_of
+from neurorl.tasks.patience import PATIENCE_S, Clock
 from neurorl.tasks.specification import copy_env
 
 FIRST_STEPS = 2000
@@ -32,12 +31,6 @@ _HOLDS = 0.8
 _LARGEST = 2**24
 """Limit the bytes of the observations that are kept, as float64."""
 _SEED = 2_025
-PATIENCE_S, _LEAST_STEPS, _MORE = 2.0, 200, 1.25
-"""End the play after so many seconds of CPU time, or 1.25 times as many before step 200."""
-_WAITS = 3.0
-"""Count a third of the time that passes if it is more, so that busy machines change nothing."""
-_SILENCE_S = 0.5
-"""Print a line on a terminal if the play takes longer than this."""
 
 _BETTER, _VARIED = 0.5, 0.5
 """Take this share of rewards for the better ones, if at least the second share differ."""
@@ -281,7 +274,7 @@ def _played(
     play = FirstPlay(first=first_of(read_actions(env)))
     try:
         with contextlib.suppress(NeurorlError):
-            _play(env, play, seed, act, _Clock(steps, seconds))
+            _play(env, play, seed, act, Clock(steps, seconds))
     finally:
         if is_ours:
             with contextlib.suppress(Exception):
@@ -321,28 +314,7 @@ def _another(env: Environment) -> tuple[Environment, bool]:
     return env, False
 
 
-class _Clock:
-    """Say when a play of so many *steps* has taken its *seconds*, and tell who waits for it."""
-
-    def __init__(self, steps: int, seconds: float) -> None:
-        self.steps, self._seconds, self._told = steps, seconds, False
-        self._cpu, self._wall = time.process_time(), time.monotonic()
-
-    def is_over(self, done: int) -> bool:
-        """Return whether the play ends, after *done* steps."""
-        waited = time.monotonic() - self._wall
-        if waited > _SILENCE_S and not self._told:
-            self._told = True
-            most = f"{self._seconds:g} s at most"
-            say(f"{done:,} of {self.steps:,} random steps of a first play are done; {most}")
-        passed = max(time.process_time() - self._cpu, waited / _WAITS)
-        is_late = passed > self._seconds * (1.0 if done >= _LEAST_STEPS else _MORE)
-        if is_late and done < self.steps:
-            say(f"the task is slow: its first play ends after {done:,} random steps")
-        return is_late or done >= self.steps
-
-
-def _play(env: Environment, play: FirstPlay, seed: int, act: Act, clock: _Clock) -> None:
+def _play(env: Environment, play: FirstPlay, seed: int, act: Act, clock: Clock) -> None:
     answers, leaves = Answers(env), dict(_of_numbers(env.observation_space, ()))
     stride = max(1, -(-clock.steps * sum(leaves.values()) // _LARGEST))
     play.seen = {place: [] for place in leaves}
@@ -371,12 +343,6 @@ def _play(env: Environment, play: FirstPlay, seed: int, act: Act, clock: _Clock)
 def is_large(space: Space, steps: int) -> bool:
     """Return whether the observations of so many steps are too large to be kept."""
     return steps * sum(size for _, size in _of_numbers(space, ())) > _LARGEST
-
-
-def say(what: str) -> None:
-    """Print a line if the output is a terminal."""
-    if sys.stderr is not None and sys.stderr.isatty():
-        print(f"neurorl: {what}", file=sys.stderr)
 
 
 def _of_numbers(space: Space, place: Place) -> Iterator[tuple[Place, int]]:

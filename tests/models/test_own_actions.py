@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Space
 from gymnasium.wrappers import TimeLimit
+from remembering import KINDS, agent_of, check_goes_on
 
-from neurorl import LinearActorCritic, ReparameterizedActorCritic, SpikingActorCritic, evaluate
-from neurorl.agents.base import LearningAgent
+from neurorl import SpikingActorCritic, evaluate
 from neurorl.errors import DescriptionError
 from neurorl.models.agent.memories import Memories, as_seen
 from neurorl.models.agent.past import NOTHING, Past
@@ -66,7 +66,8 @@ def turns(*args: Any) -> gym.Env[Any, Any]:
     return TimeLimit(Turns(*args), 10)
 
 
-gym.register("tests/Turns-v0", Turns, max_episode_steps=10)  # type: ignore[arg-type]
+ID = "tests/Turns-v0"
+gym.register(ID, Turns, max_episode_steps=10)  # type: ignore[arg-type]
 
 SPACES: dict[str, tuple[Space[Any], Callable[[float], Any]]] = {
     "nothing": (Discrete(1), lambda _: 0),
@@ -172,40 +173,14 @@ def test_who_wants_none_gets_none() -> None:
     assert "sees_actions=True" in str(agent.verdict())
 
 
-def _seen() -> Any:
-    """Return the fields of an agent of `turns` by which it sees its last action."""
-    config = make_config(turns())
-    return {name: getattr(config, name) for name in ("cells", "memories", "sees_actions")}
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_saved_agent_goes_on_within_an_episode(kind: str, tmp_path: Path) -> None:
+    check_goes_on(kind, ID, 47, 96, tmp_path)
 
 
-ID = "tests/Turns-v0"
-AGENTS: dict[str, Callable[[], LearningAgent]] = {
-    "table": lambda: SpikingActorCritic(ID, seed=3),
-    "interpreted": lambda: SpikingActorCritic(ID, seed=3, loop="numpy"),
-    "layers": lambda: SpikingActorCritic(ID, seed=3, hidden=16, trunk="shared", **_seen()),
-    "linear": lambda: LinearActorCritic(ID, seed=3),
-    "gradients": lambda: ReparameterizedActorCritic(
-        ID, seed=3, hidden=4, features=_seen()["cells"], **_seen()
-    ),
-}
-
-
-@pytest.mark.parametrize("name", AGENTS)
-def test_a_saved_agent_goes_on_within_an_episode(name: str, tmp_path: Path) -> None:
-    one, other = AGENTS[name](), AGENTS[name]()
-    assert one.config.sees_actions
-    one.learn(total_steps=96)
-    other.learn(total_steps=47)
-    other.save(tmp_path / "agent.npz")
-    loaded = type(other).load(tmp_path / "agent.npz")
-    loaded.learn(total_steps=96)
-    for key, weights in one.weights.items():
-        assert np.array_equal(weights, loaded.weights[key])
-
-
-@pytest.mark.parametrize("name", AGENTS)
-def test_states_of_predictions_hold_the_last_action(name: str) -> None:
-    one, other = AGENTS[name](), AGENTS[name]()
+@pytest.mark.parametrize("kind", KINDS)
+def test_states_of_predictions_hold_the_last_action(kind: str) -> None:
+    one, other = agent_of(kind, ID), agent_of(kind, ID)
     state = None
     for agent in (one, other):
         agent.learn(total_steps=600)

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Space, Tuple
 from gymnasium.wrappers import TimeLimit
+from remembering import KINDS, agent_of, check_goes_on
 
-from neurorl import LinearActorCritic, ReparameterizedActorCritic, SpikingActorCritic, evaluate
-from neurorl.agents.base import LearningAgent
+from neurorl import SpikingActorCritic, evaluate
 from neurorl.diagnostics import causes
 from neurorl.diagnostics.observed import Hidden
 from neurorl.errors import ArgumentError, DescriptionError, EnvError, UnsupportedError
@@ -50,7 +50,8 @@ def arms(*args: Any) -> gym.Env[Any, Any]:
     return TimeLimit(Arms(*args), 40)
 
 
-gym.register("tests/Arms-v0", Arms, max_episode_steps=40)  # type: ignore[arg-type]
+ID = "tests/Arms-v0"
+gym.register(ID, Arms, max_episode_steps=40)  # type: ignore[arg-type]
 
 FORMS: dict[str, tuple[Space[Any], Callable[[int, int], Any]]] = {
     "numbers": (MultiDiscrete([3, 4]), lambda *both: np.array(both)),
@@ -336,43 +337,14 @@ def test_who_sees_its_actions_is_not_powerless() -> None:
         assert (causes._powerless(facts) is not None) == is_told
 
 
-ID = "tests/Arms-v0"
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_saved_agent_goes_on_within_an_episode(kind: str, tmp_path: Path) -> None:
+    check_goes_on(kind, ID, 97, 150, tmp_path)
 
 
-def _seen() -> Any:
-    """Return the fields of an agent of `arms` by which it sees what it was paid."""
-    config = make_config(arms())
-    return {"cells": config.cells, **config.past.named}
-
-
-AGENTS: dict[str, Callable[[], LearningAgent]] = {
-    "table": lambda: SpikingActorCritic(ID, seed=3),
-    "interpreted": lambda: SpikingActorCritic(ID, seed=3, loop="numpy"),
-    "layers": lambda: SpikingActorCritic(ID, seed=3, hidden=16, trunk="shared", **_seen()),
-    "linear": lambda: LinearActorCritic(ID, seed=3),
-    "gradients": lambda: ReparameterizedActorCritic(
-        ID, seed=3, hidden=4, features=_seen()["cells"], **_seen()
-    ),
-}
-
-
-@pytest.mark.parametrize("name", AGENTS)
-def test_a_saved_agent_goes_on_within_an_episode(name: str, tmp_path: Path) -> None:
-    one, other = AGENTS[name](), AGENTS[name]()
-    assert one.config.sees_rewards
-    one.learn(total_steps=150)
-    other.learn(total_steps=97)
-    other.save(tmp_path / "agent.npz")
-    loaded = type(other).load(tmp_path / "agent.npz")
-    assert loaded.config.past == one.config.past
-    loaded.learn(total_steps=150)
-    for key, weights in one.weights.items():
-        assert np.array_equal(weights, loaded.weights[key])
-
-
-@pytest.mark.parametrize("name", AGENTS)
-def test_predictions_ask_for_the_reward(name: str) -> None:
-    one, other = AGENTS[name](), AGENTS[name]()
+@pytest.mark.parametrize("kind", KINDS)
+def test_predictions_ask_for_the_reward(kind: str) -> None:
+    one, other = agent_of(kind, ID), agent_of(kind, ID)
     state = None
     for agent in (one, other):
         agent.learn(total_steps=600)
@@ -392,9 +364,18 @@ def test_a_reward_that_is_no_number_ends_a_run() -> None:
         def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
             return 0, np.nan if self.np_random.random() < 0.01 else 1.0, False, False, {}
 
-    agent = SpikingActorCritic(TimeLimit(Odd(), 40), **_seen())
+    agent = SpikingActorCritic(TimeLimit(Odd(), 40), seed=3, sees_rewards=True)
     with pytest.raises(EnvError, match="reward"):
         agent.learn(total_timesteps=4_000)
+
+
+@pytest.mark.parametrize("wrong", [3, None, "a", (1.5,), ("0",), (True, "x"), {0: 1}])
+@pytest.mark.parametrize("name", ["held_by", "summed_by", "memories"])
+def test_other_types_are_refused_by_name(name: str, wrong: Any) -> None:
+    if (name, wrong) == ("memories", (1.5,)):
+        wrong = ((0.9,),)
+    with pytest.raises(DescriptionError, match=f"agent.{name}"):
+        SpikingActorCritic("Pendulum-v1", **{name: wrong})
 
 
 def test_places_that_are_none_are_refused() -> None:
@@ -417,7 +398,7 @@ def test_rewards_of_numbers_are_seen() -> None:
 
 def test_nengo_has_no_rewards_for_it() -> None:
     with pytest.raises(UnsupportedError, match="paid"):
-        agent_node(AGENTS["table"]())
+        agent_node(agent_of("table", ID))
 
 
 def test_it_is_watched_and_quantised() -> None:

@@ -11,7 +11,7 @@ import pytest
 from gymnasium.envs.registration import EnvSpec, WrapperSpec
 from gymnasium.spaces import Box, Dict, Discrete, Text, Tuple
 
-from neurorl.tasks import first_play as playing
+from neurorl.tasks import patience
 from neurorl.tasks.first_play import first_play
 from neurorl.tasks.specification import quiet
 
@@ -132,7 +132,7 @@ def test_a_slow_task_is_played_for_some_seconds(
     seconds: float, steps: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clock = Clock()
-    monkeypatch.setattr(playing, "time", clock)
+    monkeypatch.setattr(patience, "time", clock)
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     play = first_play(Slow(clock, seconds))
     assert play.steps == steps == len(play.actions) == sum(map(len, play.rewards))
@@ -149,7 +149,7 @@ def test_a_busy_machine_or_a_task_that_waits_gets_longer(
 ) -> None:
     clock = Clock()
     clock.of_cpu = of_cpu
-    monkeypatch.setattr(playing, "time", clock)
+    monkeypatch.setattr(patience, "time", clock)
     assert first_play(Slow(clock, 2.0 * 0.00501)).steps == steps
 
 
@@ -157,6 +157,6 @@ def test_where_nobody_looks_nothing_is_said(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clock = Clock()
-    monkeypatch.setattr(playing, "time", clock)
+    monkeypatch.setattr(patience, "time", clock)
     first_play(Slow(clock, 0.25))
     assert capsys.readouterr() == ("", "")

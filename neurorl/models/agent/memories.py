@@ -146,6 +146,18 @@ def extended(rows: FloatArray, lengths: Sequence[int], past: Past, actions: int 
     return np.array(shown)
 
 
+def shown_by_each(
+    rows: FloatArray, lengths: Sequence[int], parts: Sequence[Past]
+) -> list[FloatArray]:
+    """Return what each part of a past adds to *rows*, ``(n, more)`` each, after a single pass.
+
+    parts: without own actions and rewards; memories first, then what is held, then sums.
+    """
+    n = rows.shape[1]
+    ends = np.cumsum([part.size(n, 1) - n for part in parts])[:-1]
+    return np.split(extended(rows, lengths, Past.joined(parts))[:, n:], ends, axis=1)
+
+
 def as_seen(play: FirstPlay, rows: FloatArray, past: Past) -> FloatArray:
     """Return every observation of a play, *rows*, as an agent with such a past sees them."""
     if past.sees_actions:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +39,17 @@ class Past:
     def of(cls, config: object) -> Past:
         """Return those of an agent's fields."""
         return cls(**{name: getattr(config, name) for name in PAST})
+
+    @classmethod
+    def joined(cls, parts: Sequence[Past]) -> Past:
+        """Return a past of several parts."""
+        return cls(
+            memories=sum((part.memories for part in parts), ()),
+            sees_actions=any(part.sees_actions for part in parts),
+            sees_rewards=any(part.sees_rewards for part in parts),
+            held_by=sum((part.held_by for part in parts), ()),
+            summed_by=sum((part.summed_by for part in parts), ()),
+        )
 
     def __bool__(self) -> bool:
         return any(getattr(self, name) for name in PAST)

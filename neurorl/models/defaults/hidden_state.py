@@ -14,7 +14,7 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.models.agent.memories import extended
+from neurorl.models.agent.memories import shown_by_each
 from neurorl.models.agent.past import Past
 from neurorl.models.features import Select, SelectChanges
 from neurorl.numerics.arrays import BoolArray, FloatArray
@@ -64,8 +64,8 @@ def memories_for(play: FirstPlay, rows: FloatArray, most: int) -> tuple[float, .
     now = acted_on(lengths)
     change = varying(rows[now + 1] - rows[now])
     seen = np.concatenate([rows[now], flags_of_actions(play)], axis=1)
-    every = {keep: Past(memories=(keep,)) for keep in _KEEPS}
-    past = {keep: extended(rows, lengths, of)[now, rows.shape[1] :] for keep, of in every.items()}
+    shown = shown_by_each(rows, lengths, [Past((keep,)) for keep in _KEEPS])
+    past = {keep: one[now] for keep, one in zip(_KEEPS, shown, strict=True)}
     best = _telling(seen, change, past, 2)
     if best and has_rows_for_cubes(seen):
         return best if _telling(seen, change, past, 3) else ()

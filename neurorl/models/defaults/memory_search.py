@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.models.agent.memories import as_seen, extended
+from neurorl.models.agent.memories import as_seen, extended, shown_by_each
 from neurorl.models.agent.past import KEYS, PAST, Past
 from neurorl.models.defaults.hidden_state import (
     BLOCK,
@@ -86,13 +86,12 @@ def missing_memories(
         return ()
     now = acted_on(lengths)
     seen = extended(all_rows if have.keys else rows, lengths, have)[now] if have else rows[now]
-    every = _remembered(rows, lengths, KEEPS)
-    past = np.split(every[now], len(KEEPS) + 1, axis=1)[1:]
+    past = shown_by_each(rows, lengths, [Past((keep,)) for keep in KEEPS])
     firsts = rows[np.cumsum([0, *lengths[:-1]])]
     told = {*have.memories, *((_FIRST,) if (firsts == firsts[0]).all() else ())}
     if (rows[now] != rows[now + 1]).all():
         told |= {*_CHANGES}
-    others = {k: m for k, m in zip(KEEPS, past, strict=True) if k not in told}
+    others = {k: m[now] for k, m in zip(KEEPS, past, strict=True) if k not in told}
     actions = flags_of_actions(play)
     found = _of_rewards(play, seen, actions, others, _OVER_OTHERS if have else least)
     if found or is_box or rows.shape[1] > _MOST_NUMBERS or (flags := _flags(rows)) is None:
@@ -159,14 +158,9 @@ def kept_by_values(
     if not each:
         return ()
     now, n = acted_on(play.lengths), rows.shape[1]
-    whole = Past(
-        held_by=sum((past.held_by for past in each), ()),
-        summed_by=sum((past.summed_by for past in each), ()),
-    )
-    ends = np.cumsum([past.size(n, 1) - n for past in each])[:-1]
-    kept = np.split(extended(rows, play.lengths, whole)[now, n:], ends, axis=1)
-    kept += [_remembered(rows, play.lengths, have)[now, n:]]
-    columns = {float(k): shown for k, one in enumerate(kept) if (shown := varying(one)).size}
+    kept = shown_by_each(rows, play.lengths, each)
+    kept.append(_remembered(rows, play.lengths, have)[:, n:])
+    columns = {float(k): one for k, all_ in enumerate(kept) if (one := varying(all_[now])).size}
     search = _Search(varying(rows)[now], flags_of_actions(play), columns, curved=math.inf)
     gains = {int(k): gain for gain, k in search.gains(rewards_of(play), 0.0, least)}
     of_memories = gains.pop(len(each), 0.0)

@@ -11,8 +11,9 @@ from neurorl.models.features import Concat, Features, HashedStates, Multiply, Se
 from neurorl.models.features.image_cells import ImageCells
 from neurorl.numerics.arrays import FloatArray
 from neurorl.storage.plain import Named, PlainData
-from neurorl.tasks.first_play import PATIENCE_S, FirstPlay, first_play
+from neurorl.tasks.first_play import FirstPlay, first_play
 from neurorl.tasks.kinds import Environment
+from neurorl.tasks.patience import PATIENCE_S
 
 LEAST_GAMMA = 0.99
 """Discount returns by this where an agent doesn't look further ahead."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.models.agent.memories import extended
+from neurorl.models.agent.memories import shown_by_each
 from neurorl.models.agent.past import PAST, Past
 from neurorl.models.defaults.hidden_state import halves
 from neurorl.models.defaults.memory_search import KEEPS, has_few_values, kinds_of, rewards_of, sure
@@ -58,12 +58,13 @@ def told_by_table(
         return have
     parts = _parts(play, rows, chooses)
     own = [part for part in parts if _is_part(part, have)]
-    if _ACTION not in parts or not _is_part(have, _joined(own)):
+    if _ACTION not in parts or not _is_part(have, Past.joined(own)):
         return have
-    told = _Told(base, kinds_of(_flat(play)), rewards, parts)
+    actions = kinds_of(np.array([np.ravel(a) for a in play.actions], dtype=np.float64))
+    told = _Told(base, actions, rewards, parts)
     before = told.rows(own)
     for gain, chosen in told.best():
-        past = _joined(chosen)
+        past = Past.joined(chosen)
         if gain - _OF_A_PART * len(chosen) < before.mean() + _LEAST:
             break
         if sure(told.rows(chosen) - before) > _LEAST and is_held(past):
@@ -71,29 +72,21 @@ def told_by_table(
     return have
 
 
-def _flat(play: FirstPlay) -> FloatArray:
-    return np.array([np.ravel(action) for action in play.actions], dtype=np.float64)
-
-
 def _parts(play: FirstPlay, rows: FloatArray, chooses: Collection[str]) -> dict[Past, _Codes]:
     """Return each part of a past with the kind of what it shows at each step."""
     keys: list[int] = []
     if np.ptp(rows, axis=0).astype(bool).sum() <= _MOST_NUMBERS:
         keys = [place for place, numbers in enumerate(rows.T) if has_few_values(numbers)]
-    keeps = tuple(keep for keep in KEEPS if keep % 1.0 == 0.0)
     every = [
-        *(Past(memories=(keep,)) for keep in keeps),
+        *(Past(memories=(keep,)) for keep in KEEPS if keep % 1.0 == 0.0),
         *(Past(held_by=(key,)) for key in keys),
         *(Past(summed_by=(key,)) for key in keys),
-        *(Past(sees_actions=True), Past(sees_rewards=True)),
     ]
-    n = rows.shape[1]
-    seen = extended(rows, play.lengths, Past(keeps, held_by=tuple(keys), summed_by=tuple(keys)))
-    shown = np.concatenate([seen[:, n:], play.last_actions, play.last_rewards], axis=1)
-    sizes = [*(part.size(n, 1) - n for part in every[:-2]), play.last_actions.shape[1]]
+    shown = [*shown_by_each(rows, play.lengths, every), play.last_actions, play.last_rewards]
+    every += [_ACTION, Past(sees_rewards=True)]
     now, found = acted_on(play.lengths), dict[Past, _Codes]()
-    for part, columns in zip(every, np.split(shown[now], np.cumsum(sizes), axis=1), strict=True):
-        if all(name in chooses for name in part.named) and (numbers := varying(columns)).size:
+    for part, columns in zip(every, shown, strict=True):
+        if all(name in chooses for name in part.named) and (numbers := varying(columns[now])).size:
             kinds = kinds_of(numbers)
             if 0 < kinds.max() < _MOST_KINDS:
                 found[part] = kinds
@@ -104,17 +97,6 @@ def _is_part(part: Past, past: Past) -> bool:
     """Return whether *past* has all that one *part* has."""
     values = ((getattr(part, name), getattr(past, name)) for name in PAST)
     return all({*a} <= {*b} if isinstance(a, tuple) else a <= b for a, b in values)
-
-
-def _joined(parts: Sequence[Past]) -> Past:
-    """Return a past of several parts."""
-    return Past(
-        memories=sum((part.memories for part in parts), ()),
-        sees_actions=any(part.sees_actions for part in parts),
-        sees_rewards=any(part.sees_rewards for part in parts),
-        held_by=sum((part.held_by for part in parts), ()),
-        summed_by=sum((part.summed_by for part in parts), ()),
-    )
 
 
 class _Told:

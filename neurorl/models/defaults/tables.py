@@ -74,13 +74,14 @@ def table_cells(
     shows_own = past.sees_actions or past.sees_rewards
     if rows is None or (shows_own and len(rows) != sum(play().lengths)):
         return None
-    rows = as_seen(play(), rows, past)
+    shown, rows = rows.shape[1], as_seen(play(), rows, past)
     is_whole = not any(0.0 < keep < 1.0 for keep in past.memories)
-    if is_whole:
-        fewer = _without_own_before(play(), rows, past) if shows_own and past.memories else rows
-        for numbers in (rows, *([] if fewer is rows else [fewer])):
-            if (hashed := hashed_cells(space, numbers)) is not None:
-                return hashed
+    hashed = hashed_cells(space, rows) if is_whole else None
+    if hashed is None and is_whole and shows_own and past.memories:
+        n = shown + past.own(play().last_actions.shape[1])
+        hashed = hashed_cells(space, _without_own_before(rows, shown, n, len(past.memories)))
+    if hashed is not None:
+        return hashed
     if isinstance(space, gym.spaces.Box) and not is_more:
         return _cells_of_box(space, play(), rows, is_fine)
     pairs, whole = None if is_more else pair_cells(space, lambda: rows), box_of(space)
@@ -91,17 +92,14 @@ def table_cells(
     return box_cells(ranges, is_fine, tuple(seen_parts(space)))
 
 
-def _without_own_before(play: FirstPlay, rows: FloatArray, past: Past) -> FloatArray:
-    """Return what an agent sees without memories of its own actions and rewards, ``(n, d)``.
+def _without_own_before(rows: FloatArray, shown: int, n: int, memories: int) -> FloatArray:
+    """Return *rows* as an agent sees them, with 0 for memories of its own actions and rewards.
 
-    They stay as at first, which no table reads.
+    No table reads a number that never varies. shown, n: how many numbers an observation has, and
+    has with those of its own, of which so many *memories* follow.
     """
-    every = play.all_numbers()
-    assert every is not None
-    shown = every.shape[1]
-    n = shown + past.own(play.last_actions.shape[1])
     fewer = rows.copy()
-    for k in range(1, 1 + len(past.memories)):
+    for k in range(1, 1 + memories):
         fewer[:, k * n + shown : (k + 1) * n] = 0.0
     return fewer
 
@@ -182,22 +180,11 @@ def past_for_table(space: Space, play: Any, has_features: bool, chooses: Collect
     if keeps and any(keep < 0 for keep in missing_memories(play(), rows, NOTHING, is_box)[:1]):
         keeps = ()  # of a cue that is over, what it was tells more than a mean
     keeps = _of_rewards(space, play, rows, keeps, is_box)
-    past = _kept_by_values(space, play, rows, keeps, chooses)
-    past = _with_own(space, play, rows, past, 0.0, chooses)
-    return told_by_table(play(), rows, past, chooses, lambda one: _is_hashed(space, play, one))
-
-
-def _kept_by_values(
-    space: Space,
-    play: Callable[[], FirstPlay],
-    rows: FloatArray,
-    keeps: tuple[float, ...],
-    chooses: Collection[str],
-) -> Past:
-    """Return these memories, or what is kept by the values of a number, if it tells much more."""
     found = kept_by_values(play(), rows, keeps, chooses)
     held = (past for past in found if _are_held(space, play, rows, past))
-    return next(held, Past(memories=keeps))
+    past = next(held, Past(memories=keeps))  # a key in place of memories, if it tells much more
+    past = _with_own(space, play, rows, past, 0.0, chooses)
+    return told_by_table(play(), rows, past, chooses, lambda one: _is_hashed(space, play, one))
 
 
 def _are_held(space: Space, play: Callable[[], FirstPlay], rows: FloatArray, past: Past) -> bool:
@@ -232,10 +219,10 @@ def _with_own(
         paid_too = dataclasses.replace(past, sees_actions=True, sees_rewards=True)
         by_action = dataclasses.replace(paid_too, held_by=(*past.held_by, rows.shape[1]))
         one = dataclasses.replace(past, sees_rewards=True)
-        can_hold = play().last_actions.max() < KEYS
-        for both in (*[by_action] * bool(can_hold), paid_too, one):
-            if _are_held(space, play, rows, both):
-                return both
+        pasts = [by_action, paid_too, one]
+        if play().last_actions.max() >= KEYS:
+            pasts.remove(by_action)  # which would hold some of them only
+        return next((both for both in pasts if _are_held(space, play, rows, both)), past)
     return past
 
 

@@ -11,9 +11,9 @@ import gymnasium as gym
 import numpy as np
 
 from neurorl.errors import EnvironmentWarning, warn_of
-from neurorl.models.agent.fields import LOOKED_AT
+from neurorl.models.agent.fields import LOOKED_AT, AgentFields
 from neurorl.models.agent.gaussian_policy import Gaussian
-from neurorl.models.agent.past import PAST, Past, sees_past
+from neurorl.models.agent.past import NOTHING, PAST, sees_past
 from neurorl.models.agent.schedules import HarmonicDecay
 from neurorl.models.defaults.deep import deep_on
 from neurorl.models.defaults.few_values import number_cells
@@ -43,6 +43,7 @@ from neurorl.models.defaults.rates import (
 from neurorl.models.defaults.tables import is_table, past_for_table, table_cells
 from neurorl.models.features import Features, HashedStates, JointStates, OneHot, Select
 from neurorl.models.features.image_cells import ImageCells
+from neurorl.network.serialization import checks_of
 from neurorl.storage.plain import Named, PlainData
 from neurorl.tasks.first_play import FirstPlay, first_play
 from neurorl.tasks.groups import most_steps
@@ -255,13 +256,12 @@ def _table(
 ) -> PlainData:
     """Return the fields of an agent that learns a table, if its cells make one possible."""
     space, cells = env.observation_space, named.get("cells")
-    past = Past()
+    past = NOTHING
     if cells is None and not _OTHER_CELLS.intersection(named):
         if "memories" not in named and not spiking_critic:
             chooses = {name for name in PAST if named.get(name, True)}
             past = past_for_table(space, play, "features" in named, chooses)
-        own = {name: named[name] for name in PAST if name in named}
-        past = dataclasses.replace(past, **own)
+        past = dataclasses.replace(past, **_checked(named))
         is_fine = not (spiking_critic or isinstance(env.action_space, gym.spaces.Box))
         cells = table_cells(space, play, past, is_fine)
     if not isinstance(cells, (OneHot, JointStates, HashedStates, Select, ImageCells)):
@@ -272,6 +272,12 @@ def _table(
     elif isinstance(cells, ImageCells) and "cells" not in named:
         fields["features"] = critic_features(cells, play().all_numbers())
     return fields
+
+
+def _checked(named: Named) -> PlainData:
+    """Return what is named of the past. Raises DescriptionError for other types and ranges."""
+    checks = checks_of(AgentFields)
+    return {name: checks[name](f"agent.{name}", named[name]) for name in PAST if name in named}
 
 
 def _of_flags(space: Space, play: Any) -> PlainData:
