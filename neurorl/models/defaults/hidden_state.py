@@ -193,6 +193,8 @@ def _means_of(kinds: npt.NDArray[np.intp], numbers: FloatArray, n: int) -> Float
 
 def scaled(numbers: FloatArray) -> FloatArray:
     """Return the columns that vary, scaled to mean 0 and standard deviation 1."""
+    _, exponents = np.frexp(np.abs(numbers).max(axis=0, initial=0.0))
+    numbers = np.ldexp(numbers, -exponents)  # exact, and sums of the largest floats stay finite
     spread = numbers.std(axis=0)
     varies = spread > 0.0
     return np.asarray((numbers - numbers.mean(axis=0))[:, varies] / spread[varies])
