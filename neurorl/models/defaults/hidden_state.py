@@ -156,6 +156,7 @@ def left_over(
     seen = scaled(seen)
     terms = [np.ones((len(seen), 1)), seen, *products(seen, degree)]
     x = np.concatenate(terms if more is None else [*terms, scaled(more)], axis=1)
+    change = _of_ordinary_size(change)
     squares_left = errors_of(x, change, [kinds]) / change.var(axis=0)
     is_first = halves(len(x))
     share = np.array([squares_left[half].mean(axis=0) for half in (is_first, ~is_first)])
@@ -193,11 +194,19 @@ def _means_of(kinds: npt.NDArray[np.intp], numbers: FloatArray, n: int) -> Float
 
 def scaled(numbers: FloatArray) -> FloatArray:
     """Return the columns that vary, scaled to mean 0 and standard deviation 1."""
-    _, exponents = np.frexp(np.abs(numbers).max(axis=0, initial=0.0))
-    numbers = np.ldexp(numbers, -exponents)  # exact, and sums of the largest floats stay finite
+    numbers = _of_ordinary_size(numbers)
     spread = numbers.std(axis=0)
     varies = spread > 0.0
     return np.asarray((numbers - numbers.mean(axis=0))[:, varies] / spread[varies])
+
+
+def _of_ordinary_size(numbers: FloatArray) -> FloatArray:
+    """Return each column times a power of two, which is exact, so that its largest is about 1.
+
+    Sums of the largest floats and squares of the smallest ones are no numbers otherwise.
+    """
+    _, exponents = np.frexp(np.abs(numbers).max(axis=0, initial=0.0))
+    return np.asarray(np.ldexp(numbers, -exponents))
 
 
 def delays(rows: FloatArray, lengths: Sequence[int]) -> dict[int, int]:
