@@ -143,10 +143,11 @@ class Linear(Critic, called="linear", kernel="linear"):
 
 @dataclass(frozen=True, eq=False)
 class Optimistic(Linear, called="optimistic", kernel="linear"):
-    """Begin with high values: ``V = initial_value + v . x``, learned as in `Linear`.
+    """Begin with the same value in all states: ``V = initial_value + v . x``, as `Linear` learns.
 
-    Visited states fall short of that value, so unvisited ones look better, and the agent explores.
-    initial_value: in units of scaled rewards. The gridworld code of arXiv:1910.06489 draws it from
+    Visited states fall short of a high one, so unvisited ones look better, and the agent explores.
+    With that of random play, first errors tell good actions from bad ones, as in the default for
+    actions that are numbers. initial_value: in units of scaled rewards. The gridworld code of arXiv:1910.06489 draws it from
     [0, 10) for each state, where a goal pays 10.
     """
 
