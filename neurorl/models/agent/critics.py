@@ -147,8 +147,8 @@ class Optimistic(Linear, called="optimistic", kernel="linear"):
 
     Visited states fall short of a high one, so unvisited ones look better, and the agent explores.
     With that of random play, first errors tell good actions from bad ones, as in the default for
-    actions that are numbers. initial_value: in units of scaled rewards. The gridworld code of arXiv:1910.06489 draws it from
-    [0, 10) for each state, where a goal pays 10.
+    actions that are numbers. initial_value: in units of scaled rewards. The gridworld code of
+    arXiv:1910.06489 draws it from [0, 10) for each state, where a goal pays 10.
     """
 
     initial_value: Number = 1.0
