@@ -81,6 +81,17 @@ def test_it_is_0_where_actions_alone_cost(name: str) -> None:
     assert initial_of(Pushed(COSTS[name])) == 0.0
 
 
+@pytest.mark.parametrize("sign", [-1.0, 1.0])
+def test_it_is_0_where_it_would_be_large(sign: float) -> None:
+    """A long way ahead, the same rewards make a value many times as large as a return that is 1."""
+    near, far = (
+        make_config(Pushed(lambda at, _: sign * (1.0 + 0.1 * at)), "lif", {"gamma": gamma}).critic
+        for gamma in (0.99, 0.999)
+    )
+    assert sign * near.initial_value > 1.0
+    assert far.initial_value == 0.0
+
+
 def test_a_critic_that_is_named_stays() -> None:
     config = make_config(Pushed(PLACES[0]), "lif", {"critic": "linear"})
     assert type(config.critic) is Linear
