@@ -12,6 +12,8 @@ import pytest
 from neurorl import SpikingActorCritic
 from neurorl.models.agent.critics import Linear, Optimistic
 from neurorl.models.defaults.presets import make_config
+from neurorl.models.defaults.rates import value_of_random_play
+from neurorl.tasks.first_play import FirstPlay
 
 STEPS: list[tuple[float, bool]] = []
 """All rewards, and whether they ended an episode: a first play may be played by a copy."""
@@ -90,6 +92,10 @@ def test_it_is_0_where_it_would_be_large(sign: float) -> None:
     )
     assert sign * near.initial_value > 1.0
     assert far.initial_value == 0.0
+
+
+def test_it_is_0_without_a_step() -> None:
+    assert value_of_random_play(FirstPlay(), 0.99, 1.0) == 0.0
 
 
 def test_a_critic_that_is_named_stays() -> None:

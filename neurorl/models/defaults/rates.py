@@ -80,6 +80,8 @@ def value_of_random_play(play: FirstPlay, gamma: float, scale: float) -> float:
     It is 0 where rewards follow from actions alone, as costs do before a goal is found, and where
     it would be large: there, what disappoints an agent lets it explore. scale: factor of rewards.
     """
+    if not play.steps:
+        return 0.0
     rewards, actions = rewards_of(play), flags_of_actions(play)
     if not np.ptp(rewards) > 0.0 or left_over(actions, rewards, abs(actions)).max() < _OF_STATES:
         return 0.0
