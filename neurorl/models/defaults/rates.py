@@ -34,7 +34,7 @@ are large because rewards are all alike, actions decide little. Chosen on Taxi-v
 elevator and an admission to servers, seed 100."""
 _TINY = 1e-25
 _OF_STATES = 0.01
-"""Rewards follow from actions alone if these, with their sizes and squares, leave this share."""
+"""Say that rewards follow from actions alone if these, their sizes and squares leave less."""
 _MOST_VALUE = 5.0
 """Begin with no larger value. A battery (-5.3) and a market maker (-21) stay with what costs least,
 and earn -8.7 and 52, from 0 -4.4 and 141, seeds 100 and 101; values of 1.9 to 4.2 help."""
