@@ -11,7 +11,7 @@ import numpy as np
 from neurorl.backends.spec import BackendSpec
 from neurorl.errors import DescriptionError, UnsupportedError, check_name
 from neurorl.models.agent.config import AgentConfig
-from neurorl.models.agent.critics import Linear
+from neurorl.models.agent.critics import Linear, Optimistic
 from neurorl.models.agent.gaussian_policy import Gaussian, GaussianReadout
 from neurorl.models.agent.modulators import TDError
 from neurorl.models.agent.policies import AnnealedSoftmax, Softmax
@@ -110,7 +110,7 @@ def check_agent(config: AgentConfig) -> None:
         part = config.parts[kind]
         if isinstance(part, Gaussian):
             _check_widths(part, where)
-        elif type(part) not in (cls, AnnealedSoftmax):  # whose beta stays as it is at first
+        elif type(part) not in (cls, Optimistic, AnnealedSoftmax):  # whose beta stays as at first
             remedy = f"{kind}={cls.name!r}"
             raise UnsupportedError(where, what, got=part.name, remedy=remedy)
 

@@ -53,7 +53,8 @@ class GradientLearner:
         self._optimiser = torch.optim.Adam(
             self._latent.values(), lr=gradient.learning_rate, betas=(gradient.beta1, gradient.beta2)
         )
-        self.values = LinearValues(config.features.size, gradient.alpha_critic)
+        n, initial = config.features.size, config.critic.initial_value
+        self.values = LinearValues(n, gradient.alpha_critic, initial)
         self.generator = torch.Generator().manual_seed(derive(seed, _NOISE))
         self._first_vote = 0 if config.carries else network.depth("output")
         # Decisions through which gradients go back; all stretches of so many are one batch.
@@ -213,18 +214,19 @@ def advantages(
 
 
 class LinearValues:
-    """Estimate ``V = v . x``: the critic of the local rules, for rollouts.
+    """Estimate ``V = initial + v . x``: the critic of the local rules, for rollouts.
 
     weights: v, ``(n_features,)``. alpha: step size, a fraction of the error removed at once.
+    initial: the value of every state before anything is learned.
     """
 
-    def __init__(self, n_features: int, alpha: float) -> None:
+    def __init__(self, n_features: int, alpha: float, initial: float = 0.0) -> None:
         self.weights = np.zeros(n_features)
-        self._alpha = alpha
+        self._alpha, self._initial = alpha, initial
 
     def __call__(self, x: FloatArray) -> FloatArray:
         """Return V of features ``(..., n_features)``."""
-        return np.asarray(x @ self.weights)
+        return np.asarray(self._initial + x @ self.weights)
 
     def learn(self, x: FloatArray, targets: FloatArray) -> None:
         """Learn ``v <- v + alpha sum_e (G_e - V(x_e)) x_e / max(|x_e|**2, 1)``, step by step.
@@ -235,4 +237,4 @@ class LinearValues:
         """
         steps = self._alpha / np.maximum(np.einsum("tef,tef->te", x, x), 1.0)
         for x_t, g, step in zip(x, targets, steps, strict=True):
-            self.weights += (step * (g - x_t @ self.weights)) @ x_t
+            self.weights += (step * (g - self(x_t))) @ x_t

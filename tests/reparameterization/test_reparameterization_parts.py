@@ -59,6 +59,16 @@ def test_with_lambda_1_advantage_and_value_are_the_discounted_return() -> None:
     assert np.allclose(a[0] + v[0], expected)
 
 
+def test_values_may_begin_elsewhere_than_at_0() -> None:
+    critic = LinearValues(2, alpha=0.25, initial=-3.0)
+    x = np.array([[[1.0, 0.0]]])
+    assert critic(x) == -3.0
+    critic.learn(x, np.array([[-3.0]]))
+    assert not critic.weights.any()
+    critic.learn(x, np.array([[1.0]]))
+    assert critic(x) == -2.0
+
+
 def test_the_critic_moves_a_fraction_of_the_error_at_once() -> None:
     critic = LinearValues(2, alpha=0.25)
     critic.learn(np.array([[[2.0, 0.0]]]), np.array([[4.0]]))
