@@ -102,16 +102,17 @@ class GradientConfig(Described):
 def check_agent(config: AgentConfig) -> None:
     """Raise UnsupportedError for an agent that can't be trained by gradients."""
     where = "approach 'reparameterization'"
-    for kind, cls, what in (
-        ("critic", Linear, "has a linear critic only"),
-        ("policy", Softmax, "needs a policy with a derivative"),
-        ("modulator", TDError, "learns from advantages"),
+    for kind, classes, what in (
+        ("critic", (Linear, Optimistic), "has a linear critic only"),
+        # The beta of an annealed policy stays as it is at first.
+        ("policy", (Softmax, AnnealedSoftmax), "needs a policy with a derivative"),
+        ("modulator", (TDError,), "learns from advantages"),
     ):
         part = config.parts[kind]
         if isinstance(part, Gaussian):
             _check_widths(part, where)
-        elif type(part) not in (cls, Optimistic, AnnealedSoftmax):  # whose beta stays as at first
-            remedy = f"{kind}={cls.name!r}"
+        elif type(part) not in classes:
+            remedy = f"{kind}={classes[0].name!r}"
             raise UnsupportedError(where, what, got=part.name, remedy=remedy)
 
 

@@ -1,4 +1,4 @@
-"""What a first play finds doesn't depend on the units of numbers and rewards."""
+"""Check that a first play finds the same memory whatever the units of numbers and rewards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Critics of agents that choose numbers begin at what random play earned."""
+"""Check at which value the critic begins where actions are numbers: that of random play, or 0."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ class Pushed(gym.Env[Any, Any]):
         return self._observation(), reward, is_over, self._t >= 50, {}
 
 
-def initial_of(env: gym.Env[Any, Any], **fields: Any) -> float:
+def initial_of(env: gym.Env[Any, Any]) -> float:
     """Return the value that the default's critic begins at, in rewards that aren't scaled."""
-    config = make_config(env, "lif", {"policy.hold": 1} | fields if fields else None)
+    config = make_config(env)
     return float(config.critic.initial_value / config.reward_scale)
 
 
@@ -114,9 +114,9 @@ def test_it_is_finite(paid: float, gamma: float) -> None:
     assert np.isfinite(config.critic.initial_value)
 
 
-def test_what_costs_everywhere_but_at_a_mark_is_learned() -> None:
-    """Errors of one sign before the critic knows it once drove agents of such tasks to one side."""
-    agent = SpikingActorCritic(Pushed(lambda at, _: 10.0 * max(-1.0, -abs(at - 0.5))), seed=100)
+@pytest.mark.parametrize("seed", [100, 101, 102])
+def test_what_costs_everywhere_but_at_a_mark_is_learned(seed: int) -> None:
+    """From 0, agents of seeds 101 and 102 are driven to one side, and stay at -413 and -438."""
+    agent = SpikingActorCritic(Pushed(lambda at, _: 10.0 * max(-1.0, -abs(at - 0.5))), seed=seed)
     agent.learn(total_timesteps=10_000)
-    returns = [episode.ret for episode in agent.episodes]
-    assert np.mean(returns[-20:]) > 0.6 * np.mean(returns[:20])
+    assert np.mean([episode.ret for episode in agent.episodes[-20:]]) > -150.0
