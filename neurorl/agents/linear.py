@@ -83,7 +83,7 @@ class LinearActorCritic(LearningAgent):
     env: a Gymnasium id, an environment, or a function or class that makes one. seed: decides
     everything. config: configuration of the spiking agent; None takes the choice of
     ``SpikingActorCritic(env, model)``. Its cells, features, fields of the past, gamma,
-    reward_scale, schedule, modulator_limit and the policy's repeats are used.
+    reward_scale, schedule, modulator_limit, critic's initial value and policy's repeats are used.
     rates: step sizes and traces, the same for all tasks. options: `LinearOptions`, if no *config*.
 
     >>> from neurorl import LinearActorCritic

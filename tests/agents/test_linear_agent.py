@@ -70,13 +70,14 @@ def walker(env: Walk, **options: Any) -> LinearActorCritic:
     return LinearActorCritic(env, seed=3, rates=RATES, config=config)
 
 
-def test_it_learns_by_the_equations() -> None:
+@pytest.mark.parametrize("first", [0.0, 2.0, -0.5])
+def test_it_learns_by_the_equations(first: float) -> None:
     env = Walk()
     walker(env).close()
     env.log.clear()
-    agent = walker(env)
+    agent = walker(env, **{"critic": "optimistic", "critic.initial_value": first})
     agent.learn(total_steps=15)  # two episodes and a half
-    w, v, e, z = np.zeros((5, 2)), np.zeros(5), np.zeros((5, 2)), np.zeros(5)
+    w, v, e, z = np.zeros((5, 2)), np.full(5, first), np.zeros((5, 2)), np.zeros(5)
     for state, action, reward, after, is_over in env.log[-15:]:
         x = np.eye(5)[state]
         p = np.exp(x @ w) / np.exp(x @ w).sum()
@@ -89,7 +90,7 @@ def test_it_learns_by_the_equations() -> None:
             e, z = np.zeros((5, 2)), np.zeros(5)
     assert agent.env_steps == 15
     assert np.abs(agent.weights[ACTOR] - w).max() < 1e-12
-    assert np.abs(agent.state()["critic"] - v).max() < 1e-12
+    assert np.abs(first + agent.state()["critic"] - v).max() < 1e-12
     assert np.abs(w).min(axis=0).max() < np.abs(w).max()
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from neurorl import SpikingActorCritic
+from neurorl.errors import DescriptionError
 from neurorl.models.agent.critics import Linear, Optimistic
 from neurorl.models.defaults.presets import make_config
 from neurorl.models.defaults.rates import value_of_random_play
@@ -105,6 +106,21 @@ def test_a_critic_that_is_named_stays() -> None:
     assert isinstance(named.critic, Optimistic)
     assert named.critic.initial_value == 3.0
     assert named.critic.alpha == make_config(Pushed(PLACES[0])).critic.alpha
+
+
+@pytest.mark.parametrize("scale", [0.001, 0.05])
+def test_it_is_in_the_units_of_a_scale_that_is_named(scale: float) -> None:
+    usual = make_config(Pushed(PLACES[0]))
+    named = make_config(Pushed(PLACES[0]), "lif", {"reward_scale": scale})
+    assert named.critic.initial_value != 0.0
+    assert named.critic.initial_value / scale == pytest.approx(
+        usual.critic.initial_value / usual.reward_scale, rel=0.01
+    )
+
+
+def test_a_scale_that_is_no_number_is_refused() -> None:
+    with pytest.raises(DescriptionError, match="reward_scale: not a number"):
+        make_config(Pushed(PLACES[0]), "lif", {"reward_scale": "large"})
 
 
 @pytest.mark.parametrize("paid", [5e-324, 1e300, 1.7e308])

@@ -36,15 +36,15 @@ class LinearLoop(NumpyLoop):
 
         e <- gamma lambda_actor e + (1[a] - pi) x / max(|x|**2, 1)
         z <- max(gamma lambda_critic z, f / max(|f|**2, 1)), or where f are no cells their sum
-        delta = r + gamma v f' - v f
+        delta = r + gamma (V0 + v f') - (V0 + v f)
         W <- W + alpha_actor clip(delta) e,  v <- v + alpha_critic delta z
 
-    where r is scaled, and clip is the limit of the agent's modulator. e is 0 for a step that only
-    repeats an action. Numbers have (a - W x) / sigma for 1[a] - pi. Source: Sutton & Barto,
-    "Reinforcement learning", 2018, chapters 12 (replacing traces) and 13 (actor-critic with
-    eligibility traces).
+    where r is scaled, V0 is the critic's initial value, and clip is the limit of the agent's
+    modulator. e is 0 for a step that only repeats an action. Numbers have (a - W x) / sigma for
+    1[a] - pi. Source: Sutton & Barto, "Reinforcement learning", 2018, chapters 12 (replacing
+    traces) and 13 (actor-critic with eligibility traces).
 
-    config: cells, features, gamma, memories, schedule, repeats and limit are taken from it.
+    config: cells, features, gamma, memories, schedule, repeats, limit and V0 are taken from it.
     backend: of a network without nodes, with a seed for each agent.
     """
 
@@ -94,11 +94,12 @@ class LinearLoop(NumpyLoop):
         """Update every active agent from its reward."""
         self._check_all_seen()
         rates, limit = self.rates, self.config.modulator.limit
+        initial = self.config.critic.initial_value
         for k in self.active.nonzero()[0].tolist():
             part, rate = self._parts[k], float(self.rate[k])
-            before = float(part.value @ part.x)
+            before = initial + float(part.value @ part.x)
             self._take(k)
-            ahead = float(self.discount[k]) * float(part.value @ part.x)
+            ahead = float(self.discount[k]) * (initial + float(part.value @ part.x))
             delta = float(self.reward[k]) + ahead - before
             if not isfinite(delta):
                 raise NotFiniteError(k, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import gymnasium as gym
@@ -137,11 +137,12 @@ def task_defaults(
         unseen = UNSEEN_OF_TILES if isinstance(chosen.get("cells"), Select) else UNSEEN
         scale = reward_scale(play(), gamma, unseen, is_choice)
         chosen["reward_scale"] = _OF_LARGE_TABLES * scale if _is_large(chosen, play()) else scale
-        if not is_choice and not spiking_critic:
-            value = value_of_random_play(play(), gamma, chosen["reward_scale"])
-            chosen |= {"critic": Optimistic.name, "critic.initial_value": value}
         if ("cells" not in chosen or "cells" in named) and not sees_past(named):
             _warn_of_still_cells(env.observation_space, named.get("cells"), play())
+    if not (is_choice or spiking_critic or "critic" in {*named, *chosen}):
+        scale = {**chosen, **_checked(named, ("reward_scale",))}["reward_scale"]
+        value = value_of_random_play(play(), gamma, scale)
+        chosen |= {"critic": Optimistic.name, "critic.initial_value": value}
     if play.cache_info().currsize:
         chosen["first_play_steps"] = play().steps
         chosen["looks_at"] = _looks_at(env.observation_space, chosen, named, spiking_critic)
@@ -272,7 +273,7 @@ def _table(
         if "memories" not in named and not spiking_critic:
             chooses = {name for name in PAST if named.get(name, True)}
             past = past_for_table(space, play, "features" in named, chooses)
-        past = dataclasses.replace(past, **_checked(named))
+        past = dataclasses.replace(past, **_checked(named, PAST))
         is_fine = not (spiking_critic or isinstance(env.action_space, gym.spaces.Box))
         cells = table_cells(space, play, past, is_fine)
     if not isinstance(cells, (OneHot, JointStates, HashedStates, Select, ImageCells)):
@@ -285,10 +286,10 @@ def _table(
     return fields
 
 
-def _checked(named: Named) -> PlainData:
-    """Return what is named of the past. Raises DescriptionError for other types and ranges."""
+def _checked(named: Named, names: Iterable[str]) -> PlainData:
+    """Return what is named of these. Raises DescriptionError for other types and ranges."""
     checks = checks_of(AgentFields)
-    return {name: checks[name](f"agent.{name}", named[name]) for name in PAST if name in named}
+    return {name: checks[name](f"agent.{name}", named[name]) for name in names if name in named}
 
 
 def _of_flags(space: Space, play: Any) -> PlainData:
