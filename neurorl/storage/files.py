@@ -34,32 +34,26 @@ _REMEDIES = {
 
 def replace(path: Path, data: bytes) -> None:
     """Replace *path* by *data*, atomically and durably. Raises OSError, and leaves it as it was."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            # Before the rename: else a crash could leave an empty file under the name.
-            os.fsync(file.fileno())
-        # mkstemp makes files that only the user can read.
-        os.chmod(name, 0o666 & ~_umask())
-        os.replace(name, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
-        raise
+    with temporary_name(path, ".tmp") as name, open(name, "wb") as file:
+        file.write(data)
+        file.flush()
+        # Before the rename: else a crash could leave an empty file under the name.
+        os.fsync(file.fileno())
 
 
 @contextlib.contextmanager
-def temporary_name(path: Path) -> Iterator[Path]:
+def temporary_name(path: Path, suffix: str | None = None) -> Iterator[Path]:
     """Yield the name of a file beside *path*, of its kind, which takes its place when all is well.
 
     For writers that open files by name themselves; what they leave when they fail is removed.
+    suffix: how the name ends; None ends it as *path*.
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix)
+    suffix = path.suffix if suffix is None else suffix
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=suffix)
     os.close(handle)
     try:
         yield Path(name)
+        # mkstemp makes files that only the user can read.
         os.chmod(name, 0o666 & ~_umask())
         os.replace(name, path)
     except BaseException:
