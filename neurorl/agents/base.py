@@ -28,6 +28,7 @@ from neurorl.diagnostics.outcome import RunVerdict
 from neurorl.errors import (
     ArgumentError,
     ChangeWarning,
+    RunError,
     UnsupportedError,
     quoted,
     unknown_name_error,
@@ -186,7 +187,11 @@ class LearningAgent(Predicting):
         for an unknown one; then nothing is changed.
         """
         check_kind("set_parameters, exact_match", exact_match, bool, optional=False)
-        self.restore(with_parameters(self.state(), parameters, exact_match))
+        state = with_parameters(self.state(), parameters, exact_match)
+        try:
+            self.restore(state)
+        except RunError as exc:
+            raise ArgumentError(_WHERE, "has arrays that don't fit", got=exc) from exc
 
     def save(self, path: str | Path) -> None:
         """Write the agent to one file (npz, no pickle), atomically.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from types import MappingProxyType
 from typing import ClassVar, Self
 
@@ -14,7 +14,7 @@ from neurorl.agents.episodes import Episode, State
 from neurorl.agents.group import AgentGroup
 from neurorl.agents.player import Player
 from neurorl.diagnostics.monitor import Diagnostics
-from neurorl.errors import ArgumentError, UnsupportedError
+from neurorl.errors import ArgumentError, DivergenceError, RunError, UnsupportedError
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.defaults.looks import Look
 from neurorl.network.description import Network
@@ -181,10 +181,24 @@ class HeldAgent(abc.ABC):
         return self._replicas.state(0)
 
     def restore(self, state: State, moved: bool = False) -> None:
-        """Go on from *state*; *moved*: whether it comes from another backend or arithmetic."""
+        """Go on from *state*; *moved*: whether it comes from another backend or arithmetic.
+
+        Raises RunError if it doesn't fit; then nothing is changed.
+        """
         self._refuse_in_training("restore")
-        self._replicas.restore(0, state, moved)
         self._predictors.clear()
+        before = self._state_or_none()
+        try:
+            self._replicas.restore(0, state, moved)
+        except RunError:
+            if before is not None:
+                self._replicas.restore(0, before)
+            raise
+
+    def _state_or_none(self) -> State | None:
+        with suppress(DivergenceError):
+            return self.state()
+        return None
 
     def adopt(self, state: State) -> None:
         """Take, before any learning, the weights and the critic of another agent's `state`.

@@ -107,6 +107,32 @@ def test_what_does_not_fit_changes_nothing(bad: Any, error: Any, said: str) -> N
 
 
 @EACH
+def test_an_array_out_of_range_changes_none_of_the_others(
+    make: Callable[[int], LearningAgent],
+) -> None:
+    """Each array in turn is beyond what it may hold, and all others are other numbers."""
+    agent, untouched = make(1), make(1)
+    for one in (agent, untouched):
+        one.learn(total_timesteps=150)
+    kept, refused = agent.get_parameters(), 0
+    others = {name: array + 1 if array.dtype.kind == "f" else array for name, array in kept.items()}
+    for name, array in kept.items():
+        beyond = np.full_like(array, -1e35 if array.dtype.kind == "f" else -2)
+        try:
+            agent.set_parameters({**others, name: beyond})
+        except ArgumentError:
+            refused += 1
+        else:  # a critic may have learned anything
+            agent.set_parameters(kept)
+        for other, before in kept.items():
+            assert agent.get_parameters()[other].tobytes() == before.tobytes(), (name, other)
+    assert refused or make is linear
+    for one in (agent, untouched):
+        one.learn(total_timesteps=100)
+    assert agent.episodes == untouched.episodes
+
+
+@EACH
 def test_an_agent_goes_on_in_another_environment(make: Callable[[int], LearningAgent]) -> None:
     agent = make(1)
     agent.learn(total_timesteps=70)
