@@ -12,7 +12,7 @@ from neurorl.backends.recording import Records
 from neurorl.errors import ArgumentError
 from neurorl.lab.compare import plot_runs
 from neurorl.numerics.arrays import Array
-from neurorl.storage.files import keep_matplotlib_in_our_cache
+from neurorl.storage.files import import_matplotlib
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -98,7 +98,7 @@ def _rows(values: Array) -> Array:
 
 def _panels(records: Records, names: Sequence[str]) -> tuple[Figure, list[tuple[Any, str]]]:
     """Return a figure with a panel for each name, one below the other."""
-    keep_matplotlib_in_our_cache()
+    import_matplotlib()
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7.0, 0.8 + 1.6 * len(names)), layout="constrained")

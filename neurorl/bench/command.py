@@ -22,7 +22,7 @@ from neurorl.backends.registry import BACKENDS
 from neurorl.bench.candidates import FLOORS, Candidate, backends
 from neurorl.bench.child import Job
 from neurorl.bench.workload import DEEP, SIZES, get_size
-from neurorl.cli.output import bar
+from neurorl.cli.output import bar, console
 from neurorl.errors import ArgumentError, BackendError
 from neurorl.runs.children import child_environment, module_command
 from neurorl.storage.plain import Named, PlainData
@@ -272,13 +272,10 @@ def progress(total: int) -> Iterator[Callable[[str], None]]:
 
 
 def _show(report: Report) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console()
-    console.print(f"cpu: {processor()}", markup=False, highlight=False)
-    if not console.is_terminal:
-        console.width = 140
+    shown = console()
+    shown.print(f"cpu: {processor()}", markup=False, highlight=False)
     for size, replicas in dict.fromkeys((r["size"], r["replicas"]) for r in report.rows):
         rows = [r for r in report.rows if (r["size"], r["replicas"]) == (size, replicas)]
         title = f"{size}, {replicas} replica{'s' if replicas > 1 else ''}"
@@ -287,9 +284,9 @@ def _show(report: Report) -> None:
             table.add_column(heading)
         for row in sorted(rows, key=lambda r: -float(r["env_steps_per_s"])):
             table.add_row(*cells(row))
-        console.print(table)
+        shown.print(table)
     for note in report.notes:
-        console.print(f"note: {note}", markup=False, highlight=False)
+        shown.print(f"note: {note}", markup=False, highlight=False)
 
 
 def _names(text: str | None) -> Sequence[str] | None:

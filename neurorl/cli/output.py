@@ -12,7 +12,11 @@ from typing import TYPE_CHECKING, Any
 from neurorl.errors import own_warnings
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import ProgressColumn
+
+_WHOLE = 10_000
+"""Let no line of a table be cut where nobody sees columns: in pipes and files."""
 
 
 def report(result: Mapping[str, object], as_json: bool) -> None:
@@ -52,15 +56,31 @@ def print_rows(
 
 def print_table(columns: tuple[str, ...], rows: list[list[str]]) -> None:
     """Print rows of cells under the names of their columns."""
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
     for name in columns:
-        table.add_column(name)
+        table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(*row)
-    Console().print(table)
+    console().print(table)
+
+
+def console() -> Console:
+    """Return where results are printed: as wide as they are, unless it is a terminal.
+
+    BrokenPipeError comes through, for `neurorl.cli.status.exit_status`.
+    """
+    from rich.console import Console
+
+    class Output(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
+    made = Output()
+    if not made.is_terminal:
+        made.width = _WHOLE
+    return made
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import io
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -34,6 +35,8 @@ def exit_status(command: str, stopped: str = "") -> Callable[[Main], Main]:
     def wrap(main: Main) -> Main:
         @functools.wraps(main)
         def status(arguments: list[str] | None = None) -> int:
+            if isinstance(sys.stdout, io.TextIOWrapper):  # of a narrow encoding, maybe
+                sys.stdout.reconfigure(errors="backslashreplace")
             try:
                 done = main(arguments)
                 if sys.stdout is not None:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from neurorl.errors import ArgumentError, RunError, check_name
 from neurorl.numerics.arrays import FloatArray
 from neurorl.runs.directory import RunDirectory
-from neurorl.storage.files import keep_matplotlib_in_our_cache, save_figure
+from neurorl.storage.files import import_matplotlib, save_figure
 from neurorl.storage.reading import JSON_BYTES, FilePlace, read_bytes
 from neurorl.storage.zoo import name_of
 
@@ -235,7 +235,7 @@ def plot_runs(runs: Sequence[Path], out: Path, optimum: float | None = None) -> 
     (all returns equal) are shown by discounted return. optimum: drawn as a dashed line.
     Raises RunError for a run without episodes, ArgumentError for an unknown kind of file.
     """
-    keep_matplotlib_in_our_cache()
+    import_matplotlib()
     from matplotlib.figure import Figure  # needs no display: nothing here opens a window
 
     figure = Figure(figsize=(7.0, 4.2), layout="constrained")

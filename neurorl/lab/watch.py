@@ -14,7 +14,7 @@ from neurorl.agents.base import LearningAgent
 from neurorl.errors import ArgumentError, UnsupportedError
 from neurorl.numerics.arrays import BoolArray, FloatArray
 from neurorl.numerics.random import derive, read_seed
-from neurorl.storage.files import keep_matplotlib_in_our_cache, temporary_name, unwritable
+from neurorl.storage.files import import_matplotlib, temporary_name, unwritable
 from neurorl.storage.plain import check_count
 from neurorl.tasks.actions import MASK
 from neurorl.tasks.answers import mask_method
@@ -103,7 +103,7 @@ def watch(frames: Sequence[Frame], out: str | Path, *, fps: int = 10) -> Path:
         raise ArgumentError(f"film {out}", "is of an unknown kind", got=out.suffix, limit=limit)
     if not frames:
         raise ArgumentError(f"film {out}", "has no frames")
-    keep_matplotlib_in_our_cache()
+    import_matplotlib()
     from matplotlib import animation
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

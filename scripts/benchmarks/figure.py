@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from neurorl.storage.files import keep_matplotlib_in_our_cache, make_folder, save_figure
+from neurorl.storage.files import import_matplotlib, make_folder, save_figure
 
 _PANELS = (
     ("neurons", "us_per_step", "neurons (one synapse each)", "us / simulation step"),
@@ -19,7 +19,7 @@ _PANELS = (
 
 def draw(data: dict[str, Any], path: Path) -> Path:
     """Draw what `benchmarks.growth.grow` returned as a PNG; returns its path."""
-    keep_matplotlib_in_our_cache()
+    import_matplotlib()
     from matplotlib.figure import Figure
 
     labels = list(dict.fromkeys(_label(row) for row in data["rows"]))

@@ -8,7 +8,7 @@ from typing import Any
 
 from experiments.catalogue import EXPERIMENTS, TASKS, Experiment, Task
 from experiments.tables import read_curve
-from neurorl.storage.files import keep_matplotlib_in_our_cache, make_folder, save_figure
+from neurorl.storage.files import import_matplotlib, make_folder, save_figure
 
 _ARITHMETIC = {"float": "float", "loihi": "chip arithmetic"}
 
@@ -19,7 +19,7 @@ def draw(results: Path, path: Path) -> Path:
     Upper row: the presets; lower row: other rules. Line: mean over seeds of the running mean of 100
     episodes; band: its interquartile range.
     """
-    keep_matplotlib_in_our_cache()
+    import_matplotlib()
     from matplotlib.figure import Figure  # needs no display
 
     rows = [[e for e in EXPERIMENTS if e.is_default], [e for e in EXPERIMENTS if not e.is_default]]

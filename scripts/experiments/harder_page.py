@@ -14,7 +14,7 @@ from experiments.markup import put_between, table_head, table_row
 from experiments.rl_zoo import FIGURES
 from experiments.tables import read_table
 from neurorl.lab.compare import bootstrap_interval, interquartile_mean
-from neurorl.storage.files import keep_matplotlib_in_our_cache, save_figure
+from neurorl.storage.files import import_matplotlib, save_figure
 
 _COLUMNS = {
     "local": "local rule",
@@ -69,7 +69,7 @@ def draw(results: Path, path: Path) -> bool:
     found = {short: curves for short, curves in found.items() if curves}
     if not found:
         return False
-    keep_matplotlib_in_our_cache()
+    import_matplotlib()
     from matplotlib.figure import Figure  # needs no display
 
     figure = Figure(figsize=(4.2 * len(found), 3.6), layout="constrained")

@@ -16,7 +16,7 @@ from experiments.comparison.efficiency import SHORT, StepPoint, read_trained, st
 from experiments.gradients import GradientExperiment
 from experiments.run import Plan, run_path
 from experiments.tables import read_table, write_table
-from neurorl.storage.files import keep_matplotlib_in_our_cache, make_folder, save_figure
+from neurorl.storage.files import import_matplotlib, make_folder, save_figure
 
 _NAME = f"{POSITION_ONLY.name}-lif-gradients"
 
@@ -66,7 +66,7 @@ def draw(results: Path, path: Path) -> Path:
 
     Line: mean over seeds of the running mean of 20 episodes; band: its interquartile range.
     """
-    keep_matplotlib_in_our_cache()
+    import_matplotlib()
     from matplotlib.figure import Figure  # needs no display
 
     figure = Figure(figsize=(7.0, 4.2), layout="constrained")

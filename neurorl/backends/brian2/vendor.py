@@ -23,9 +23,9 @@ from platformdirs import user_cache_path
 from neurorl.backends.lookup import BACKENDS
 from neurorl.native.cache import CompileCache
 from neurorl.native.toolchain import EXACT_FLAGS
-from neurorl.storage.files import keep_matplotlib_in_our_cache
+from neurorl.storage.files import import_matplotlib
 
-keep_matplotlib_in_our_cache()  # Brian2 imports matplotlib
+import_matplotlib()  # Brian2 imports matplotlib
 _was_imported = "brian2" in sys.modules
 _excepthook = sys.excepthook
 _showwarning = warnings.showwarning

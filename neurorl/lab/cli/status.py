@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neurorl.cli.options import added
+from neurorl.cli.output import console
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -44,28 +45,26 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _tell(status: SweepStatus, arguments: argparse.Namespace) -> None:
-    from rich.console import Console
-
     counts = {state: status.count(state) for state in _STATES}
     if arguments.json:
         units = [dataclasses.asdict(unit) for unit in status.units]
         print(json.dumps({**counts, "seconds_left": status.seconds_left, "units": units}))
     else:
-        _draw(Console(), status, counts)
+        _draw(console(), status, counts)
     if arguments.page is not None:
         _write_page(arguments.page, status, counts, arguments.every)
 
 
-def _draw(console: Console, status: SweepStatus, counts: dict[str, int]) -> None:
+def _draw(to: Console, status: SweepStatus, counts: dict[str, int]) -> None:
     """Print a bar, the counts, and a line for each unit that is neither done nor waiting."""
     from rich.progress_bar import ProgressBar
     from rich.table import Table
 
     share = sum(unit.share for unit in status.units) / max(status.total, 1)
-    console.print(ProgressBar(total=1.0, completed=share, width=40))
+    to.print(ProgressBar(total=1.0, completed=share, width=40))
     said = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
     left = status.seconds_left
-    console.print(f"{said}; {'' if left is None else f'{_duration(left)} left, '}{share:.0%}")
+    to.print(f"{said}; {'' if left is None else f'{_duration(left)} left, '}{share:.0%}")
     table = Table(box=None, pad_edge=False)
     for name in ("unit", "state", "done", "setting"):
         table.add_column(name)
@@ -74,7 +73,7 @@ def _draw(console: Console, status: SweepStatus, counts: dict[str, int]) -> None
             setting = ", ".join(f"{name} {value}" for name, value in unit.values.items())
             table.add_row(unit.name, unit.state, f"{unit.share:.0%}", unit.problem or setting)
     if table.rows:
-        console.print(table)
+        to.print(table)
 
 
 def _write_page(

@@ -12,7 +12,7 @@ from experiments.comparison.perturbations import PERTURBATIONS
 from experiments.comparison.robustness import RecoveryPoint, RecoveryRow
 from experiments.tables import read_table
 from neurorl.arithmetic.rounding import find_arithmetic
-from neurorl.storage.files import keep_matplotlib_in_our_cache, make_folder, save_figure
+from neurorl.storage.files import import_matplotlib, make_folder, save_figure
 
 _COLOURS = {"local": "C0", "gradients": "C3"}
 _LABELS = {"local": "local rule", "gradients": "gradients"}
@@ -127,7 +127,7 @@ def _smooth(values: Sequence[float], window: int = 5) -> list[float]:
 
 
 def _figure(height: float) -> Any:
-    keep_matplotlib_in_our_cache()
+    import_matplotlib()
     from matplotlib.figure import Figure  # needs no display
 
     return Figure(figsize=(13.0, height), layout="constrained")

@@ -12,7 +12,7 @@ from experiments.catalogue import TASKS
 from experiments.comparison.quality import ALL, QualityRow
 from experiments.markup import table_head, table_row
 from experiments.tables import read_table
-from neurorl.storage.files import keep_matplotlib_in_our_cache, make_folder, save_figure
+from neurorl.storage.files import import_matplotlib, make_folder, save_figure
 
 Key = tuple[str, int]
 """Combine the name of an approach with a point of its runs."""
@@ -65,7 +65,7 @@ def draw_gradients(table: Path, path: Path) -> Path:
 
     Lines: medians over seeds; solid of runs by the local rule, dashed of those by gradients.
     """
-    keep_matplotlib_in_our_cache()
+    import_matplotlib()
     from matplotlib.figure import Figure  # needs no display
 
     rows = [row for row in read_table(table, QualityRow) if row.model == _DRAWN]
