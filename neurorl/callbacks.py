@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import abc
 import os
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, closing, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -258,12 +258,22 @@ class TensorBoard(LogTo):
     def on_start(self) -> None:
         """Open the folder. Raises RunError if the system refuses."""
         make_folder(self.folder)
-        self._writer = self._make(str(self.folder))
+        with self._translated():
+            self._writer = self._make(str(self.folder))
 
     def _scalars(self, values: Mapping[str, float], steps: int) -> None:
-        for name, value in values.items():
-            self._writer.add_scalar(name, value, steps)
+        with self._translated():
+            for name, value in values.items():
+                self._writer.add_scalar(name, value, steps)
 
     def on_end(self) -> None:
         if self._writer is not None:
-            self._writer.close()
+            with self._translated():
+                self._writer.close()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as exc:
+            raise RunError(unwritable(f"folder {self.folder}", exc)) from exc

@@ -25,7 +25,7 @@ from neurorl.backends.lookup import current_name
 from neurorl.backends.spec import BackendSpec
 from neurorl.errors import RunError, UnsupportedError
 from neurorl.models.agent.config import AgentConfig
-from neurorl.network.restoring import take
+from neurorl.network.restoring import take, take_shown
 from neurorl.network.serialization import Described
 from neurorl.numerics.arrays import Array
 from neurorl.storage import archive
@@ -146,7 +146,7 @@ def check_fits(config: AgentConfig, n_actions: int, state: Mapping[str, Array], 
                 take(state, f"learner.weights.{p.name}", shape)
             if "backend.t" in state:
                 take(state, f"backend.{p.name}.weights", shape)
-        take(state, "critic", (config.critic.n_values(config.features),))
+        take_shown(state, "critic", (config.critic.n_values(config.features),))
     except RunError as exc:
         remedy = "an environment of the observations and actions that it learned from"
         what = "doesn't fit the agent that it describes"

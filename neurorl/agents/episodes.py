@@ -18,7 +18,7 @@ import numpy as np
 
 from neurorl.errors import RunError
 from neurorl.models.agent.schedules import Schedule
-from neurorl.network.restoring import take, take_counts
+from neurorl.network.restoring import take, take_counts, take_shown
 from neurorl.numerics.arrays import Array
 from neurorl.tasks.groups import EnvGroup
 from neurorl.tasks.kinds import Shown
@@ -75,12 +75,14 @@ def episode_columns(played: Sequence[Episode]) -> State:
 
 def episodes_from(columns: State, first: int = 0) -> list[Episode]:
     """Return the episodes of `episode_columns`, numbered from *first*. Raises RunError."""
-    n = len(take(columns, "return", (None,)))
+    n = len(take_shown(columns, "return", (None,)))
     if "wall_s" not in columns:  # older files have the times
         columns = {**columns, "wall_s": np.zeros(n)}
     counts = {"length": 1, "env_steps": 0}
     checked = (
-        take_counts(columns, key, n, counts[key]) if key in counts else take(columns, key, (n,))
+        take_counts(columns, key, n, counts[key])
+        if key in counts
+        else take_shown(columns, key, (n,))
         for key in (*_COLUMNS, "wall_s")
     )
     rows = zip(*checked, strict=True)
@@ -172,7 +174,7 @@ def read_running(
     actions.extend(taken.tolist())
     running = OpenEpisode(number, actions=actions, digest=UNSEEN)
     for name in SCORES:
-        setattr(running, name, float(take(arrays, name, ())))
+        setattr(running, name, float(take_shown(arrays, name, ())))
     return running
 
 

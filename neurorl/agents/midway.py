@@ -148,7 +148,7 @@ class OpenEpisodes:
         loop.memory.of(k).restore_passing(arrays)
         for n, numbers in enumerate(loop.seen(k)):
             numbers[...] = take_shown(arrays, f"seen.{n}", numbers.shape)
-        loop.reward[k] = float(take(arrays, "reward", ()))
+        loop.reward[k] = float(take_shown(arrays, "reward", ()))
         loop.discount[k] = float(take(arrays, "discount", (), low=0.0, high=1.0))
         loop.go_on(k, running.actions)
         self.running[k] = running

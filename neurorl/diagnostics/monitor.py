@@ -33,7 +33,7 @@ from neurorl.diagnostics.verdicts import (
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.deep.trunk import Shared
 from neurorl.network.description import Network, Population, Projection
-from neurorl.network.restoring import MOST_STEPS, take
+from neurorl.network.restoring import MOST_STEPS, take, take_shown
 from neurorl.numerics.arrays import Array, BoolArray, FloatArray
 from neurorl.tasks.kinds import Shown
 
@@ -292,7 +292,7 @@ class Monitor:
             return
         sites = len(self._sites)
         since = take(state, "since", (sites, len(KINDS)), "whole", -1, MOST_STEPS)
-        value = take(state, "value", (sites, len(KINDS), 3))
+        value = take_shown(state, "value", (sites, len(KINDS), 3))
         start = take(state, "start", (sites,), low=0.0)
         counts = take(state, "spikes", (sites, None), "whole", 0, MOST_STEPS)
         n = counts.shape[1]
@@ -304,7 +304,9 @@ class Monitor:
         self._start = start.tolist()
         for k, column in np.argwhere(since >= 0).tolist():
             self._found[k, KINDS[column]] = int(since[k, column]), *value[k, column].tolist()
-        of_returns = take(state, "returns", (len(OF_RETURNS), 3)) if "returns" in state else ()
+        of_returns = (
+            take_shown(state, "returns", (len(OF_RETURNS), 3)) if "returns" in state else ()
+        )
         for kind, row in zip(OF_RETURNS, of_returns, strict=False):
             if row[0] >= 0:
                 self._found[sites, kind] = *row.tolist(), 0.0

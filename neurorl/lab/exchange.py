@@ -28,7 +28,7 @@ from neurorl.runs.config import RunConfig
 from neurorl.runs.directory import RunDirectory
 from neurorl.runs.evaluation import Evaluation
 from neurorl.storage import archive
-from neurorl.storage.files import make_folder, write_bytes
+from neurorl.storage.files import write_folder
 from neurorl.storage.reading import FilePlace, check_fields, parse_json, read_bytes, read_json
 from neurorl.storage.zoo import located
 
@@ -150,13 +150,10 @@ def export_run(run: str | Path, folder: str | Path) -> Path:
     content = library.save({k: np.asarray(v, order="C") for k, v in arrays.items()}, texts)
     kept = {name: source.path / name for name in _KEPT if (source.path / name).exists()}
     text = _card(source, folder.absolute().name)
+    places = {name: FilePlace(f"run {source.path}", name) for name in kept}
+    files = {name: read_bytes(kept[name], _LARGEST_TEXT, places[name]) for name in kept}
     _check_free(folder)
-    make_folder(folder)
-    for name, path in kept.items():
-        place = FilePlace(f"run {source.path}", name)
-        write_bytes(folder / name, read_bytes(path, _LARGEST_TEXT, place))
-    write_bytes(folder / "README.md", text)
-    write_bytes(folder / MODEL, content)
+    write_folder(folder, {**files, "README.md": text, MODEL: content})
     return folder
 
 
@@ -177,10 +174,7 @@ def import_run(folder: str | Path, run: str | Path) -> Path:
             place = FilePlace(f"folder {folder}", name)
             kept[name] = read_bytes(folder / name, _LARGEST_TEXT, place)
     _check_free(target.path)
-    make_folder(target.path)
-    for name, data in kept.items():
-        write_bytes(target.path / name, data)
-    write_bytes(target.checkpoint, content)
+    write_folder(target.path, {**kept, target.checkpoint.name: content})
     return target.path
 
 

@@ -12,7 +12,7 @@ from neurorl.learning.plan import LearningPlan
 from neurorl.learning.synapses import PASSING, SynapseMemory, empty
 from neurorl.network.description import Network
 from neurorl.network.modules import chain_weights, hidden_layers, module_projections, path_weights
-from neurorl.network.restoring import take, take_count
+from neurorl.network.restoring import take, take_count, take_shown
 from neurorl.numerics.arrays import Array, FloatArray, IntArray, zeros_on_lines
 from neurorl.numerics.random import DrawRows, Stream
 from neurorl.rules.synapse_rule import owner_of
@@ -107,10 +107,10 @@ class Memory(SynapseMemory):
             norm[0] = take(state, key, (), low=0.0) if key in state else np.nan
         for name, signs in self.signs.items():
             signs[...] = take(state, _signs_key(name), signs.shape, low=-1.0, high=1.0)
-        self.value[...] = take(state, "critic", self.value.shape)
-        self.mean_reward[0] = take(state, "mean_reward", ())
+        self.value[...] = take_shown(state, "critic", self.value.shape)
+        self.mean_reward[0] = take_shown(state, "mean_reward", ())
         for name, mean in self.means.items():
-            mean[0] = take(state, f"{_MEAN}{name}", ())
+            mean[0] = take_shown(state, f"{_MEAN}{name}", ())
         self.decisions[0] = take_count(state, "decisions")
         self.forget()
 
@@ -121,7 +121,7 @@ class Memory(SynapseMemory):
     def restore_lasting(self, arrays: Mapping[str, Array]) -> None:
         """Take another agent's `lasting_arrays`. Raises RunError if they don't fit."""
         for name, array in self.lasting_arrays().items():
-            array[...] = take(arrays, name, array.shape, kind_of(array))
+            array[...] = take_shown(arrays, name, array.shape, kind_of(array))
 
     def passing(self) -> dict[str, Array]:
         """Copy what one agent forgets at the end of the episode that it is in."""
@@ -135,7 +135,7 @@ class Memory(SynapseMemory):
             of, _, name = key.partition(".")
             array = getattr(self, of)[name] if name else getattr(self, of)
             kind, may_be_nan = kind_of(array), of == "expected"
-            array[...] = take(state, key, array.shape, kind, may_be_nan=may_be_nan)
+            array[...] = take_shown(state, key, array.shape, kind, may_be_nan=may_be_nan)
 
     def adopt(
         self,
@@ -151,7 +151,7 @@ class Memory(SynapseMemory):
         for name, w in self.weights.items():
             w[...] = take(state, f"learner.weights.{name}", w.shape)
         if "critic" in state and state["critic"].shape == self.value.shape:
-            self.value[...] = take(state, "critic", self.value.shape)
+            self.value[...] = take_shown(state, "critic", self.value.shape)
         one = {name: w[None] for name, w in self.weights.items()}
         for layer, signs in _feedback_signs(network, one, 1).items():
             if layer not in drawn:

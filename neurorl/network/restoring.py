@@ -55,15 +55,28 @@ def take(
         axes = tuple("any" if n is None else n for n in shape)
         raise RunError(name, "another shape", got=array.shape, limit=axes)
     numbers = array[~np.isnan(array)] if may_be_nan else array
-    if kind != "bool" and numbers.size and not (numbers.min() >= low and numbers.max() <= high):
-        limit = f"{low:g} to {high:g}"
-        raise RunError(name, "out of range, or not a number", limit=limit)
+    if kind != "bool" and numbers.size:
+        least, most = float(numbers.min()), float(numbers.max())
+        if not (least >= low and most <= high):
+            limit = f"{low:g} to {high:g}"
+            raise RunError(name, "out of range, or not a number", limit=limit)
     return array
 
 
-def take_shown(state: Mapping[str, Array], name: str, shape: tuple[int | None, ...]) -> Array:
-    """Return numbers that an environment showed, as `take` does; any finite ones are allowed."""
-    return take(state, name, shape, low=-_MOST_SHOWN, high=_MOST_SHOWN)
+def take_shown(
+    state: Mapping[str, Array],
+    name: str,
+    shape: tuple[int | None, ...],
+    kind: str = "float",
+    *,
+    may_be_nan: bool = False,
+) -> Array:
+    """Return what an environment showed or paid, or what follows from that, as `take` does.
+
+    Any finite numbers are allowed.
+    """
+    low, high = -_MOST_SHOWN, _MOST_SHOWN
+    return take(state, name, shape, kind, low, high, may_be_nan=may_be_nan)
 
 
 def take_count(state: Mapping[str, Array], name: str, most: int = MOST_STEPS) -> int:

@@ -9,7 +9,7 @@ from torch import Tensor
 from neurorl.agents.episodes import State, strip_prefix
 from neurorl.backends.torch import ModuleState, SpikingModule, estimator
 from neurorl.network.description import Network
-from neurorl.network.restoring import take
+from neurorl.network.restoring import take, take_shown
 from neurorl.network.serialization import LARGEST
 from neurorl.numerics.arrays import BoolArray, FloatArray
 from neurorl.numerics.random import derive
@@ -146,7 +146,7 @@ class GradientLearner:
             if f"adam.{name}.step" in state
         }
         self._optimiser.load_state_dict(fresh)
-        self.values.weights[:] = take(state, "critic", self.values.weights.shape)
+        self.values.weights[:] = take_shown(state, "critic", self.values.weights.shape)
         size = len(self.generator.get_state())
         generator = take(state, "generator", (size,), "whole", 0, 255).astype(np.uint8)
         self.generator.set_state(torch.from_numpy(generator))

@@ -35,7 +35,7 @@ from neurorl.errors import (
     warn_outside,
 )
 from neurorl.learning.finite import check_learned
-from neurorl.network.restoring import take
+from neurorl.network.restoring import take_shown
 from neurorl.numerics.arrays import FloatArray
 from neurorl.reparameterization.actors import Actors
 from neurorl.reparameterization.choices import choices_for
@@ -161,7 +161,7 @@ class GradientReplicas(AgentGroup):
         learner.set_weights(strip_prefix(state, "learner.weights."))
         shape = learner.values.weights.shape
         if "critic" in state and state["critic"].shape == shape:
-            learner.values.weights[:] = take(state, "critic", shape)
+            learner.values.weights[:] = take_shown(state, "critic", shape)
         self._put(k)
 
     def _release(self, budget: Budget, callback: Callback | None) -> None:

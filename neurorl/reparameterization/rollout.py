@@ -14,7 +14,7 @@ from neurorl.backends.torch.inputs import Batch, draw_words
 from neurorl.learning.memory import kind_of
 from neurorl.models.agent.config import AgentConfig
 from neurorl.network.description import Network
-from neurorl.network.restoring import take
+from neurorl.network.restoring import take_shown
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.reparameterization.choices import Choices
 
@@ -34,7 +34,7 @@ def with_replica(state: ModuleState, k: int, arrays: Mapping[str, Array]) -> Mod
     whole = state.map(torch.clone)
     for name, tensor in _named(replica_of(whole, k)).items():
         kind = kind_of(tensor.cpu().numpy())
-        tensor.copy_(torch.from_numpy(take(arrays, name, tuple(tensor.shape), kind)))
+        tensor.copy_(torch.from_numpy(take_shown(arrays, name, tuple(tensor.shape), kind)))
     return whole
 
 

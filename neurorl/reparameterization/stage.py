@@ -193,7 +193,9 @@ class Stage(Sight):
         numbers = take(state, "number", (n,), "whole", 0, begun - 1)
         shape = (int(lengths.sum()), *template.shape)
         actions = take(state, "actions", shape, kind_of(template))
-        parts: dict[str, Sequence[Array]] = {name: [*take(state, name, (n,))] for name in SCORES}
+        parts: dict[str, Sequence[Array]] = {
+            name: [*take_shown(state, name, (n,))] for name in SCORES
+        }
         parts["actions"] = np.split(actions, np.cumsum(lengths)[:-1])
         return [
             read_running(

@@ -10,13 +10,13 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from platformdirs import user_cache_path, user_config_path
 
-from neurorl.errors import NeurorlError, RunError, format_message
+from neurorl.errors import NeurorlError, RunError, UnsupportedError, format_message
 
 _REMEDIES = {
     errno.ENOSPC: "make room on its disk",
@@ -116,6 +116,23 @@ def make_folder(path: Path) -> None:
         raise RunError(unwritable(f"folder {path}", exc, "can't be made")) from exc
 
 
+def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Make a folder of these files, which is missing or empty, whole or not at all.
+
+    Raises RunError if the system refuses.
+    """
+    make_folder(folder.parent)
+    try:
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as place:
+            made = Path(place) / folder.name
+            made.mkdir()
+            for name, data in files.items():
+                replace(made / name, data)
+            made.replace(folder)
+    except OSError as exc:
+        raise RunError(unwritable(f"folder {folder}", exc)) from exc
+
+
 def save_figure(figure: Any, path: Path, **options: Any) -> None:
     """Write a Matplotlib figure in the format that its name ends with, as `write_bytes` does.
 
@@ -135,13 +152,20 @@ def unwritable(
     return format_message(where, what, got=exc.strerror or exc, remedy=steps or None)
 
 
-def keep_matplotlib_in_our_cache() -> None:
-    """Keep Matplotlib, before its first import, from making folders in the home.
+def import_matplotlib() -> None:
+    """Import Matplotlib, which makes no folders in the home unless the user has its configuration.
 
-    Nothing changes if the user has a configuration of it.
+    Raises UnsupportedError for settings that it refuses, as a backend that it doesn't know.
     """
     if "matplotlib" not in sys.modules and not user_config_path("matplotlib").exists():
         os.environ.setdefault("MPLCONFIGDIR", str(user_cache_path("neurorl") / "matplotlib"))
+    try:
+        import matplotlib  # noqa: F401
+    except ValueError as exc:
+        remedy = "correct its configuration, or unset MPLBACKEND"
+        raise UnsupportedError(
+            "Matplotlib", "refuses its settings", got=exc, remedy=remedy
+        ) from exc
 
 
 def _umask() -> int:

@@ -298,7 +298,8 @@ class Answers:
 
     def _reward(self, reward: object) -> float:
         if isinstance(reward, (np.ndarray, np.generic)):
-            if reward.size == 1 and reward.dtype.kind in "biuf":
+            is_masked = isinstance(reward, np.ma.MaskedArray)
+            if reward.size == 1 and reward.dtype.kind in "biuf" and not is_masked:
                 return float(reward.item())
         elif isinstance(reward, numbers.Real):
             try:

@@ -1,14 +1,17 @@
-"""Check that a first play finds the same memory whatever the units of numbers and rewards."""
+"""Check that units of numbers and rewards change neither a first play's memories nor files."""
 
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 import pytest
 
+from neurorl import LinearActorCritic, SpikingActorCritic
+from neurorl.agents.base import LearningAgent
 from neurorl.errors import NeurorlError
 from neurorl.models.agent.past import Past
 from neurorl.models.defaults.presets import make_config
@@ -57,3 +60,22 @@ def memory_of(shown: float, paid: float) -> Any:
 def test_the_memory_is_the_same_in_other_units(shown: float, paid: float) -> None:
     found = memory_of(shown, paid)
     assert found == Past(memories=(1.0,)), found
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("paid", [-1e30, 1e200, -1e300])
+@pytest.mark.parametrize("kind", [SpikingActorCritic, LinearActorCritic])
+def test_what_is_learned_from_huge_rewards_is_read_again(
+    kind: type[LearningAgent], paid: float, tmp_path: Path
+) -> None:
+    """What can be learned isn't refused in a file."""
+    agent = kind(Told(1.0, paid), seed=1)
+    agent.learn(total_timesteps=143)
+    agent.save(tmp_path / "agent.npz")
+    again = kind.load(tmp_path / "agent.npz", env=Told(1.0, paid))
+    for one in (agent, again):
+        one.learn(total_timesteps=40)
+    assert [e.ret for e in again.episodes] == [e.ret for e in agent.episodes]
+    assert max(abs(e.ret) for e in agent.episodes) >= abs(paid)
+    for name, array in agent.state().items():
+        assert again.state()[name].tobytes() == array.tobytes(), name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from neurorl.cli import main
 from neurorl.errors import RunError
 from neurorl.lab.exchange import MODEL, export_run, import_run
 from neurorl.runs.training import train
+from neurorl.storage import files
 from neurorl.storage.zoo import find
 
 pytest.importorskip("safetensors", reason="safetensors is not installed")
@@ -95,6 +97,34 @@ def test_nothing_is_written_over(exported: Path, tmp_path: Path) -> None:
             import_run(exported, there)
         with pytest.raises(RunError, match="already exists"):
             export_run(exported.parent / "run", there)
+
+
+@pytest.mark.parametrize("fails", range(1, 5))
+@pytest.mark.parametrize("way", ["export", "import"])
+def test_a_full_disk_leaves_nothing(
+    way: str, fails: int, exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full at each file in turn, then there is room again."""
+    written = list[Path]()
+
+    def replace(path: Path, data: bytes) -> None:
+        written.append(path)
+        if len(written) == fails:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        path.write_bytes(data)
+
+    def write() -> Path:
+        if way == "export":
+            return export_run(exported.parent / "run", tmp_path / "out")
+        return import_run(exported, tmp_path / "out")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "replace", replace)
+        with pytest.raises(RunError, match=f"folder {tmp_path / 'out'}.*make room on its disk"):
+            write()
+    assert len(written) == fails
+    assert list(tmp_path.iterdir()) == []
+    assert {file.name for file in write().iterdir()} >= {"config.json", "episodes.csv"}
 
 
 def test_a_run_that_is_not_there_is_named(

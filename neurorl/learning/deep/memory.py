@@ -10,7 +10,7 @@ import numpy as np
 from neurorl.errors import UnsupportedError
 from neurorl.learning.deep.plan import DeepPlan, first_copies
 from neurorl.learning.memory import Memory, kind_of, unlearned
-from neurorl.network.restoring import take
+from neurorl.network.restoring import take_shown
 from neurorl.numerics.arrays import Array, FloatArray, zeros_on_lines
 from neurorl.numerics.random import Stream, uniforms
 
@@ -60,9 +60,8 @@ class DeepMemory(Memory):
 
     def restore_passing(self, state: dict[str, Array]) -> None:
         for name, array in self.passing_arrays.items():
-            is_before = name == "before"
-            taken = take(state, f"deep.{name}", array.shape, kind_of(array), may_be_nan=is_before)
-            array[...] = taken
+            key, is_before = f"deep.{name}", name == "before"
+            array[...] = take_shown(state, key, array.shape, kind_of(array), may_be_nan=is_before)
         super().restore_passing(state)
 
     def adopt(self, *_: object) -> None:
