@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# As many processes test side by side as there are cores: threads of BLAS would only wait for each other.
+export OPENBLAS_NUM_THREADS ?= 1
 # pip would compile all modules by one process. What is left out here is large, and little of it is imported.
 INSTALL = $(BIN)/python -m pip install --quiet --no-compile
 COMPILE = $(BIN)/python -m compileall -qq -j 0 -x '/(torch|sympy|scipy|tests?)/' $(VENV)/lib || true

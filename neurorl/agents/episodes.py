@@ -16,7 +16,7 @@ from zlib import crc32
 
 import numpy as np
 
-from neurorl.errors import RunError
+from neurorl.errors import EnvironmentWarning, RunError, warn_of
 from neurorl.models.agent.schedules import Schedule
 from neurorl.network.restoring import take, take_counts, take_shown
 from neurorl.numerics.arrays import Array
@@ -192,7 +192,7 @@ def take_up(
         for i, (seed, actions) in episodes.items():
             if longest - len(actions) == step:
                 playing.append(i)
-                yield i, envs.reset(i, seed), None
+                yield i, envs.reset(i, seed, again=True), None
         if step == longest:
             break
         for i in playing:
@@ -203,6 +203,17 @@ def take_up(
                 if any(over[:2]):
                     raise not_repeatable()
                 yield i, observation, float(reward)
+
+
+def restore_statistics(envs: EnvGroup, k: int, given: State) -> None:
+    """Let environment k go on from the statistics of a state. Raises RunError if they don't fit."""
+    own = envs.statistics(k)
+    if own and not given:
+        what = "begins its running statistics anew, which the file doesn't hold"
+        warn_of(EnvironmentWarning, f"environment {k}", what)
+    elif own:
+        taken = {name: take_shown(given, name, like.shape) for name, like in own.items()}
+        envs.put_statistics(k, taken)
 
 
 def not_repeatable(where: str = "environment") -> RunError:

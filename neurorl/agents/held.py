@@ -23,6 +23,7 @@ from neurorl.storage.plain import Named
 from neurorl.tasks.actions import OneOf, read_actions
 from neurorl.tasks.kinds import Environment, Maker
 from neurorl.tasks.specification import copy_env
+from neurorl.tasks.statistics import frozen
 
 
 class HeldAgent(abc.ABC):
@@ -124,17 +125,17 @@ class HeldAgent(abc.ABC):
         """Yield an environment like its own, for other code to play in.
 
         In a callback it is a copy, as training goes on in its own; an environment that can't be
-        made again is lent as by `lent`.
+        made again is lent as by `lent`. Running statistics of wrappers are those of training.
         """
         try:
             other = copy_env(self.env, is_quiet=True) if self._is_training else None
         except Exception:  # a user's code may raise anything
             other = None
         if other is None:
-            with self.lent():
+            with self.lent(), frozen(self.env):
                 yield self.env
             return
-        with closing(other):
+        with closing(other), frozen(other):
             yield other
 
     @contextmanager

@@ -63,8 +63,8 @@ class WatchedEnvs(SeparateEnvs):
         seen, steps = self.settle(k), self._finished(k)
         return seen if any(steps - seen.steps < at <= steps for at in self._looks) else None
 
-    def reset(self, k: int, seed: int) -> Shown:
-        observation = super().reset(k, seed)
+    def reset(self, k: int, seed: int, again: bool = False) -> Shown:
+        observation = super().reset(k, seed, again)
         self.settle(k)
         self._now[k], done = self.nothing(), self._finished(k)
         self._taken[k], ahead = done, (at - WINDOW for at in self._looks if at > done)

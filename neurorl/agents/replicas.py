@@ -14,7 +14,14 @@ from neurorl.agents.algorithms import LOCAL
 from neurorl.agents.arguments import check_kind, check_names, check_options
 from neurorl.agents.budget import TIME_LIMIT, Budget
 from neurorl.agents.checkpoint import modules
-from neurorl.agents.episodes import State, episode_columns, prefixed, rate_after, strip_prefix
+from neurorl.agents.episodes import (
+    State,
+    episode_columns,
+    prefixed,
+    rate_after,
+    restore_statistics,
+    strip_prefix,
+)
 from neurorl.agents.group import AgentGroup, Callback
 from neurorl.agents.midway import OpenEpisodes
 from neurorl.backends.checks import check_seeds
@@ -229,6 +236,7 @@ class Replicas(AgentGroup):
                 episodes=columns,
                 diagnostics=self._monitors[k].state(),
                 running=self._unfinished.arrays(k),
+                environment=self.envs.statistics(k),
             ),
             **({_MASKED: np.array(True)} if self.loop.masked[k] else {}),
         }
@@ -276,6 +284,7 @@ class Replicas(AgentGroup):
         self.loop.memory.of(k).restore(state)
         self.loop.write(k)
         self.loop.allow(k, np.ones(self.n_actions, dtype=bool) if _MASKED in state else None)
+        restore_statistics(self.envs, k, strip_prefix(state, "environment."))
         midway = {} if moved else strip_prefix(state, "running.")
         if midway:
             self._unfinished.restore(k, episodes, midway)

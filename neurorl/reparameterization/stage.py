@@ -15,6 +15,7 @@ from neurorl.agents.episodes import (
     empty_actions,
     prefixed,
     read_running,
+    restore_statistics,
     strip_prefix,
 )
 from neurorl.agents.midway import play_again
@@ -31,6 +32,7 @@ from neurorl.tasks.actions import MASK
 from neurorl.tasks.groups import EnvGroup
 
 _RESET = 1  # purpose of derived seeds
+_ENV = "environment"
 
 
 class Stage(Sight):
@@ -152,6 +154,7 @@ class Stage(Sight):
         masks = {"masked": np.array(True), "allowed": self.allowed[rows]}
         return {
             **prefixed(running=_arrays(open_, self._choices.template) if open_ else {}),
+            **prefixed(**{f"{_ENV}{n}": self.envs.statistics(i) for n, i in enumerate(rows)}),
             "steps": np.array(self.steps[k]),
             "begun": np.array(self._begun[k]),
             "observations": self._cells_flat[rows],
@@ -181,6 +184,8 @@ class Stage(Sight):
         for i, episode in zip(rows, episodes, strict=False):
             self._running[i] = episode
             self.go_on(i, episode.actions)
+        for n, i in enumerate(rows):
+            restore_statistics(self.envs, i, strip_prefix(state, f"{_ENV}{n}."))
         self._elsewhere.update(rows)
 
     def _read(self, state: State, begun: int) -> list[OpenEpisode]:

@@ -13,7 +13,7 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space, iterate
 
 from neurorl.errors import ArgumentError, NeurorlError
-from neurorl.numerics.arrays import BoolArray
+from neurorl.numerics.arrays import Array, BoolArray
 from neurorl.storage.plain import Named
 from neurorl.tasks.actions import MASK, Actions, OneOf, read_actions
 from neurorl.tasks.answers import (
@@ -25,6 +25,7 @@ from neurorl.tasks.answers import (
     unfit,
 )
 from neurorl.tasks.kinds import Environment, Shown, Space, VectorEnvironment, layers_of
+from neurorl.tasks.statistics import put_statistics, statistics_of
 
 _NOTHING: Named = {}
 Step = tuple[int, Shown, SupportsFloat, bool, bool, Any]
@@ -55,8 +56,16 @@ class EnvGroup(abc.ABC):
         return self.actions.first if isinstance(self.actions, OneOf) else 0
 
     @abc.abstractmethod
-    def reset(self, k: int, seed: int) -> Shown:
-        """Start an episode of agent k; return the observation."""
+    def reset(self, k: int, seed: int, again: bool = False) -> Shown:
+        """Start an episode of agent k, or the last one *again*; return the observation."""
+
+    def statistics(self, k: int) -> dict[str, Array]:
+        """Return agent k's running statistics, now and when its last episode began."""
+        return {}
+
+    def put_statistics(self, k: int, statistics: dict[str, Array]) -> None:
+        """Let agent k's last episode begin again, or another one begin, with `statistics`."""
+        assert not statistics
 
     @abc.abstractmethod
     def info(self, k: int) -> Named:
@@ -86,9 +95,22 @@ class SeparateEnvs(EnvGroup):
         self._answers = [answers_of(env) for env in envs]
         self.where = self._answers[0].where
         self._steps = [answers.step for answers in self._answers]
+        self._began = [statistics_of(env) for env in envs]
 
-    def reset(self, k: int, seed: int) -> Shown:
+    def reset(self, k: int, seed: int, again: bool = False) -> Shown:
+        if self._began[k] and again:
+            put_statistics(self.envs[k], self._began[k])
+        elif self._began[k]:
+            self._began[k] = statistics_of(self.envs[k])
         return self._answers[k].reset(seed)
+
+    def statistics(self, k: int) -> dict[str, Array]:
+        began = {f"began.{name}": array for name, array in self._began[k].items()}
+        return {**statistics_of(self.envs[k]), **began}
+
+    def put_statistics(self, k: int, statistics: dict[str, Array]) -> None:
+        self._began[k] = {name: statistics[f"began.{name}"] for name in self._began[k]}
+        put_statistics(self.envs[k], statistics)
 
     def info(self, k: int) -> Named:
         return _mapping(self._answers[k].info)
@@ -132,7 +154,7 @@ class VectorEnvs(EnvGroup):
         spec = getattr(env.spec, "id", None)
         self._where = f"environment {spec or type(env.unwrapped).__name__}"
 
-    def reset(self, k: int, seed: int) -> Shown:
+    def reset(self, k: int, seed: int, again: bool = False) -> Shown:
         mask = np.zeros(self.n, dtype=bool)
         mask[k] = True
         if self._over.all():
@@ -231,7 +253,7 @@ class AutoresetEnvs(VectorEnvs):
     def ready(self, k: int) -> bool:
         return not self._is_begun or self._fresh[k] is not None
 
-    def reset(self, k: int, seed: int) -> Shown:
+    def reset(self, k: int, seed: int, again: bool = False) -> Shown:
         try:
             if not self._is_begun:
                 with warnings.catch_warnings():  # envpool's, of a seed that it doesn't heed

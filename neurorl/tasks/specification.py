@@ -19,12 +19,12 @@ from neurorl.storage.plain import Named, PlainData
 from neurorl.tasks.arguments import NotDataError, encode
 from neurorl.tasks.environments import first_line
 from neurorl.tasks.kinds import Environment, Maker, layers_of
+from neurorl.tasks.statistics import carry_over
 
 PROBLEM = "problem"
 """Hold, under this key, the reason why an environment can't be described."""
 
 _MAKER = "_neurorl_maker"  # an attribute of environments
-_WITH_STATE = (gym.wrappers.NormalizeObservation, gym.wrappers.NormalizeReward)
 _DECIDES = (
     *("id", "entry_point", "kwargs", "additional_wrappers"),
     *("max_episode_steps", "order_enforce", "disable_env_checker"),
@@ -69,11 +69,6 @@ def warn_unsaved(env: Environment, described: Named) -> None:
     if PROBLEM in described:
         what, remedy = "isn't saved with the agent", "load it with env="
         warn_of(EnvironmentWarning, where, what, got=described[PROBLEM], remedy=remedy)
-    for layer in layers_of(env):
-        if isinstance(layer, _WITH_STATE):
-            what = f"the running statistics of {type(layer).__name__} aren't saved"
-            remedy = "load the agent with env= one that has them"
-            warn_of(EnvironmentWarning, where, what, remedy=remedy)
 
 
 def made_by(maker: Maker) -> object:
@@ -100,11 +95,14 @@ def copy_env(env: Environment, is_quiet: bool = False) -> Environment:
     """
     if (maker := vars(env).get(_MAKER)) is not None:
         if isinstance(made := made_by(maker), gym.Env) and made is not env:
+            carry_over(env, made)
             return made
         remedy = "give a function that makes another one in each call"
         raise RunError(f"environment {_name(env)}", "can't be made again", got=made, remedy=remedy)
     spec = _made_again(env)
-    return gym.make(quiet(spec) if is_quiet else spec)
+    made = gym.make(quiet(spec) if is_quiet else spec)
+    carry_over(env, made)
+    return made
 
 
 def _made_again(env: Environment) -> EnvSpec:

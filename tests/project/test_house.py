@@ -20,9 +20,10 @@ BOUNDS = {
     # environments in their form, 275 for flags of train; 1,010 for a verdict of each run, 240 for
     # memories that rewards ask for, and 190 for compiled code in wheels; 1,300 less, of what was
     # said or done twice, and 640 for looks in training, 170 for defaults of boards and costs,
-    # 90 for actions of many choices, tiles that move and what was better before
-    "installed lines": 74_599,
-    "core lines": 42_078,
+    # 90 for actions of many choices, tiles that move and what was better before, 200 for running
+    # statistics of wrappers, states that change whole or not at all, and output that is whole
+    "installed lines": 74_805,
+    "core lines": 42_277,
     "program and executors": 2_027,
     "core rooms": 18,
     "core floors": 12,
@@ -33,12 +34,12 @@ BOUNDS = {
 LARGEST = {
     "models": 9_525,
     "validation": 7_324,
-    "learning": 6_491,
+    "learning": 6_490,
     "native": 4_808,
     "backends": 4_753,
     "backends.loihi": 2_853,
-    "network": 3_127,
-    "agents": 4_024,
+    "network": 3_140,
+    "agents": 4_066,
 }
 """Bound the lines of the largest rooms; no other may have more than `OTHERS`."""
 OTHERS = 2_811

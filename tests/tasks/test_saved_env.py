@@ -15,7 +15,6 @@ import pytest
 from gymnasium.wrappers import (
     ClipReward,
     FlattenObservation,
-    NormalizeObservation,
     PassiveEnvChecker,
     RescaleObservation,
     TimeLimit,
@@ -241,12 +240,6 @@ def test_an_id_that_means_something_else_here_is_refused(
     gym.register("Test/Mine-v0", entry_point="neurorl.tasks.environments:GridWorldEnv")
     with pytest.raises(RunError, match=r"another one here.*GridWorldEnv"):
         SpikingActorCritic.load(tmp_path / "agent.npz")
-
-
-def test_running_statistics_are_said_not_to_be_saved(tmp_path: Path) -> None:
-    agent = SpikingActorCritic(NormalizeObservation(gym.make("CartPole-v1")), **SMALL)
-    with pytest.warns(EnvironmentWarning, match="NormalizeObservation"):
-        agent.save(tmp_path / "agent.npz")
 
 
 def test_old_files_have_an_id_only(tmp_path: Path) -> None:
