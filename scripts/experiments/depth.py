@@ -123,7 +123,8 @@ TASKS: Mapping[str, Task] = {
     "Spirals": Task(Spirals, 100_000, {**_sizes(64), **_rates(1e-3)}),
     "Digits": Task(Digits, 30_000, {**_sizes(128), **_rates(3e-4)}),
     "CartPole": _gym("CartPole-v1", 100_000),
-    "Acrobot": _gym("Acrobot-v1", 100_000),
+    # Without a pull to entropy seeds 100 to 111 get -84.6, with the preset's -87.1.
+    "Acrobot": _gym("Acrobot-v1", 100_000, **{"trunk.entropy": 0.0}),
     "LunarLander": _gym("LunarLander-v3", 600_000),
     "Pendulum": _gym("Pendulum-v1", 200_000, gamma=0.95),
     "MountainCar": _gym("MountainCar-v0", 60_000),
