@@ -38,8 +38,11 @@ def put_statistics(env: Environment, statistics: Mapping[str, Array]) -> None:
 
 
 def carry_over(env: Environment, copy: Environment) -> None:
-    """Let a *copy* of *env* normalise as *env* does now."""
-    put_statistics(copy, statistics_of(env))
+    """Let a *copy* of *env* normalise as *env* does now, if it has the same wrappers."""
+    statistics = statistics_of(env)
+    if statistics_of(copy).keys() != statistics.keys():
+        return
+    put_statistics(copy, statistics)
     for layer, other in zip(_normalising(env), _normalising(copy), strict=True):
         other.update_running_mean = layer.update_running_mean
 

@@ -16,7 +16,7 @@ from neurorl.agents.base import LearningAgent
 from neurorl.callbacks import EvaluateEvery
 from neurorl.cli import main
 from neurorl.errors import EnvironmentWarning, RunError
-from neurorl.tasks.specification import copy_env
+from neurorl.tasks.specification import copy_env, made_by
 from neurorl.tasks.statistics import statistics_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*has other spaces:UserWarning")
@@ -135,6 +135,14 @@ def test_a_copy_normalises_as_its_original() -> None:
     assert statistics_of(copy).keys() == statistics_of(env).keys() != set()
     for name, array in statistics_of(env).items():
         assert statistics_of(copy)[name].tobytes() == array.tobytes()
+
+
+def test_a_copy_that_is_wrapped_otherwise_keeps_its_own() -> None:
+    wrapped = iter(("both", "observation"))
+    env = made_by(lambda: make(next(wrapped)))
+    assert isinstance(env, gym.Env)
+    env.reset(seed=1)
+    assert statistics_of(copy_env(env))["0.count"] < 1.0 < statistics_of(env)["1.count"]
 
 
 def test_statistics_that_do_not_fit_are_refused() -> None:
