@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from neurorl import LinearActorCritic, SpikingActorCritic
-from neurorl.agents.base import LearningAgent
 from neurorl.errors import NeurorlError
 from neurorl.models.agent.past import Past
 from neurorl.models.defaults.presets import make_config
@@ -66,7 +65,7 @@ def test_the_memory_is_the_same_in_other_units(shown: float, paid: float) -> Non
 @pytest.mark.parametrize("paid", [-1e30, 1e200, -1e300])
 @pytest.mark.parametrize("kind", [SpikingActorCritic, LinearActorCritic])
 def test_what_is_learned_from_huge_rewards_is_read_again(
-    kind: type[LearningAgent], paid: float, tmp_path: Path
+    kind: type[SpikingActorCritic | LinearActorCritic], paid: float, tmp_path: Path
 ) -> None:
     """What can be learned isn't refused in a file."""
     agent = kind(Told(1.0, paid), seed=1)

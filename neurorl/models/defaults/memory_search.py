@@ -120,6 +120,21 @@ def acts_tell(play: FirstPlay, rows: FloatArray, have: Past, least: float = OF_A
     return any(map(tells, KEPT_OF_ACTIONS))
 
 
+def again_tells(play: FirstPlay, rows: FloatArray, have: Past, least: float = OF_ACTIONS) -> bool:
+    """Return whether rewards are told by whether the last action is taken again.
+
+    Alone or together with what is seen, as a place that was found is searched again. It is one
+    number, however many choices there are. rows, least: as of `acts_tell`.
+    """
+    if not _may_see_actions(play, rows):
+        return False
+    now, actions = acted_on(play.lengths), flags_of_actions(play)
+    seen = varying(as_seen(play, rows, have))[now]
+    again = _again(play, actions)
+    shown: FloatArray = np.concatenate([again, again * scaled(seen)], axis=1)
+    return bool(_of_rewards(play, seen, actions, {True: shown}, _OVER_OTHERS if have else least))
+
+
 def rewards_tell(play: FirstPlay, rows: FloatArray, have: Past, least: float = OF_PAID) -> bool:
     """Return whether what was paid last tells what actions are paid now, as one more of them does.
 
@@ -133,6 +148,7 @@ def rewards_tell(play: FirstPlay, rows: FloatArray, have: Past, least: float = O
     seen = np.concatenate([varying(as_seen(play, rows, have)), done], axis=1)[now]
     paid = play.last_rewards[now]
     least = _OVER_OTHERS if have else least
+    actions = np.concatenate([actions, _again(play, actions)], axis=1)
     return bool(_of_rewards(play, seen, actions, {True: paid}, least, scaled(paid)))
 
 
@@ -190,6 +206,12 @@ def _done(play: FirstPlay, actions: FloatArray) -> FloatArray:
     done = np.zeros((sum(play.lengths), actions.shape[1]))
     done[acted_on(play.lengths) + 1] = actions
     return done
+
+
+def _again(play: FirstPlay, actions: FloatArray) -> FloatArray:
+    """Return how many of the choices in each action are those of the last one, ``(n, 1)``."""
+    before = _done(play, actions)[acted_on(play.lengths)]
+    return np.asarray((before * actions).sum(axis=1, keepdims=True))
 
 
 def _is_enough(play: FirstPlay, rows: FloatArray) -> bool:

@@ -28,6 +28,7 @@ from neurorl.models.defaults.memory_search import (
     OF_PAID,
     OF_REWARDS,
     acts_tell,
+    again_tells,
     kept_by_values,
     missing_memories,
     rewards_tell,
@@ -215,6 +216,9 @@ def _with_own(
             if _are_held(space, play, rows, both) and (more or _is_hashed(space, play, both)):
                 past = both
                 break
+    elif acts and again_tells(play(), rows, past, max(least, OF_ACTIONS)):
+        alone = dataclasses.replace(past, sees_actions=True)
+        past = alone if _are_held(space, play, rows, alone) else past
     if acts and paid and rewards_tell(play(), rows, past, max(least, OF_PAID)):
         paid_too = dataclasses.replace(past, sees_actions=True, sees_rewards=True)
         by_action = dataclasses.replace(paid_too, held_by=(*past.held_by, rows.shape[1]))
