@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import sys
 import types
 from pathlib import Path
@@ -362,3 +363,20 @@ def test_progress_is_html_in_a_notebook(monkeypatch: pytest.MonkeyPatch) -> None
     agent().learn(total_episodes=3, callback=Progress())
     assert [data["text/plain"][:6] for data in shown] == ["0 of 3", "1 of 3", "2 of 3", "3 of 3"]
     assert '<progress value="3" max="3">' in shown[-1]["text/html"]
+
+
+@pytest.mark.parametrize("fails", ["add_scalar", "close"])
+def test_a_full_disk_under_tensorboard_names_its_folder(
+    fails: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writers = pytest.importorskip(
+        "tensorboardX", reason="the callback for TensorBoard needs tensorboardX"
+    )
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(writers.SummaryWriter, fails, full)
+    said = rf"folder {tmp_path / 'board'}: .*No space left.*make room on its disk"
+    with pytest.raises(RunError, match=said):
+        agent().learn(total_episodes=2, callback=TensorBoard(tmp_path / "board"))

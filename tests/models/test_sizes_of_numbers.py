@@ -67,7 +67,7 @@ def test_the_memory_is_the_same_in_other_units(shown: float, paid: float) -> Non
 def test_what_is_learned_from_huge_rewards_is_read_again(
     kind: type[SpikingActorCritic | LinearActorCritic], paid: float, tmp_path: Path
 ) -> None:
-    """What can be learned isn't refused in a file."""
+    """Read back from a file whatever could be learned."""
     agent = kind(Told(1.0, paid), seed=1)
     agent.learn(total_timesteps=143)
     agent.save(tmp_path / "agent.npz")
