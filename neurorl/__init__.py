@@ -22,6 +22,7 @@ except KeyboardInterrupt:
     raise SystemExit(130) from None
 
 if TYPE_CHECKING:
+    from neurorl.agents.evaluation import evaluate as evaluate
     from neurorl.agents.linear import LinearActorCritic as LinearActorCritic
     from neurorl.agents.local import SpikingActorCritic as SpikingActorCritic
     from neurorl.agents.recorder import Recorder as Recorder
@@ -52,7 +53,6 @@ if TYPE_CHECKING:
     from neurorl.reparameterization.agent import (
         ReparameterizedActorCritic as ReparameterizedActorCritic,
     )
-    from neurorl.runs.evaluation import evaluate as evaluate
     from neurorl.validation import validate as validate
 
 _HOME = {
@@ -78,7 +78,7 @@ _HOME = {
     "ReparameterizedActorCritic": "neurorl.reparameterization.agent",
     "AgentConfig": "neurorl.models.agent.config",
     "SpikingActorCritic": "neurorl.agents.local",
-    "evaluate": "neurorl.runs.evaluation",
+    "evaluate": "neurorl.agents.evaluation",
     "TsodyksMarkram": "neurorl.network.description",
     "Uniform": "neurorl.network.description",
     "load_network": "neurorl.network.restoring",

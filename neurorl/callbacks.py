@@ -19,8 +19,8 @@ from neurorl.agents.base import LearningAgent
 from neurorl.agents.callbacks import AgentInTraining, Callback, Progress
 from neurorl.agents.checkpoint import read_agent
 from neurorl.agents.episodes import Episode
+from neurorl.agents.evaluation import Evaluation, evaluate
 from neurorl.errors import ArgumentError, RunError, UnsupportedError, quoted
-from neurorl.runs.evaluation import Evaluation, evaluate
 from neurorl.storage.files import as_csv, as_json, make_folder, unwritable, write_bytes
 from neurorl.storage.plain import check_count, plain
 from neurorl.tasks.kinds import Environment, Maker

@@ -15,10 +15,10 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from neurorl.agents.evaluation import evaluate, load_to_play
 from neurorl.backends.registry import BACKENDS, available_backends
 from neurorl.cli.status import exit_status
 from neurorl.lab.compare import plot_runs
-from neurorl.runs.evaluation import evaluate, load_to_play
 from neurorl.runs.training import train
 from neurorl.tasks.environments import optimal_return
 

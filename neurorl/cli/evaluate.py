@@ -37,8 +37,8 @@ run RUN run            or zoo:NAME, see neurorl zoo
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from neurorl.agents.evaluation import evaluate, load_to_play, warn_of_greedy
     from neurorl.backends.meter import METERED
-    from neurorl.runs.evaluation import evaluate, load_to_play, warn_of_greedy
     from neurorl.storage.plain import check_count
 
     check_count("evaluate, episodes", arguments.episodes)

@@ -20,13 +20,13 @@ import numpy as np
 
 from neurorl._version import __version__
 from neurorl.agents.checkpoint import checkpoint_in, digest, packed_text, read_checkpoint, read_text
+from neurorl.agents.evaluation import Evaluation
 from neurorl.errors import RunError, UnsupportedError
 from neurorl.models.agent.config import AgentConfig
 from neurorl.network.cost import FIGURES
 from neurorl.numerics.arrays import Array
 from neurorl.runs.config import RunConfig
 from neurorl.runs.directory import RunDirectory
-from neurorl.runs.evaluation import Evaluation
 from neurorl.storage import archive
 from neurorl.storage.files import write_folder
 from neurorl.storage.reading import FilePlace, check_fields, parse_json, read_bytes, read_json

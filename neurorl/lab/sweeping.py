@@ -22,6 +22,7 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
+from neurorl.agents.evaluation import evaluate, load_to_play
 from neurorl.errors import NeurorlError, RunError, UnsupportedError, format_message
 from neurorl.lab.clusters import Losses, is_lost_worker
 from neurorl.lab.search import SAMPLERS, Search
@@ -29,7 +30,6 @@ from neurorl.lab.status import FAILED, LARGEST, ROWS, write_plan
 from neurorl.lab.sweep import Sweep, Unit
 from neurorl.runs.children import GUARD, end_if_importing_main, end_with
 from neurorl.runs.directory import LockedRunError, RunDirectory
-from neurorl.runs.evaluation import evaluate, load_to_play
 from neurorl.runs.training import train_seeds
 from neurorl.storage.files import as_csv, make_folder, write_bytes, write_json
 from neurorl.storage.plain import PlainData, check_count

@@ -13,13 +13,13 @@ from pathlib import Path
 from neurorl.agents.base import LearningAgent
 from neurorl.agents.budget import Budget
 from neurorl.agents.callbacks import Callback, Listeners, listening
+from neurorl.agents.evaluation import Evaluation
 from neurorl.agents.group import Callback as AfterEpisode
 from neurorl.agents.group import GroupPlan
 from neurorl.agents.sharding import GroupsInTurn
 from neurorl.errors import ArgumentError, NeurorlError, RunError, UnsupportedError
 from neurorl.runs.config import RunConfig
 from neurorl.runs.directory import RunDirectory
-from neurorl.runs.evaluation import Evaluation
 from neurorl.storage.files import as_csv
 from neurorl.tasks.answers import raised_by
 from neurorl.tasks.arguments import read_part
@@ -101,7 +101,7 @@ class FollowedAgents(GroupsInTurn):
 
 def _callbacks_of(config: RunConfig, run: RunDirectory, is_alone: bool) -> tuple[Callback, ...]:
     """Make the callbacks of a run. *is_alone*: whether no other run has the same ones."""
-    library, made = importlib.import_module("neurorl.callbacks"), list[object]()  # above this room
+    library, made = importlib.import_module("neurorl.callbacks"), list[object]()
     if config.eval_every is not None:
         episodes = config.eval_episodes or _EPISODES
         evaluates = library.EvaluateEvery(config.eval_every, episodes, best=run.best)

@@ -13,6 +13,7 @@ from neurorl.agents.algorithms import Algorithm
 from neurorl.agents.budget import Budget, held_interrupts
 from neurorl.agents.checkpoint import AgentDescription, check_fits, modules, packed, read_agent
 from neurorl.agents.episodes import Episode
+from neurorl.agents.evaluation import load_to_play
 from neurorl.agents.group import AgentGroup, GroupPlan
 from neurorl.agents.player import Player
 from neurorl.backends.lookup import current_name, quickest
@@ -23,7 +24,6 @@ from neurorl.models.agent.config import AgentConfig
 from neurorl.models.defaults.presets import make_config
 from neurorl.runs.config import RunConfig
 from neurorl.runs.directory import RunDirectory
-from neurorl.runs.evaluation import load_to_play
 from neurorl.runs.work import Summary, Work, summary
 from neurorl.storage.files import as_json
 from neurorl.storage.plain import Named, PlainData

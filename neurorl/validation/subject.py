@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from neurorl.agents.evaluation import load_to_play
 from neurorl.agents.local import SpikingActorCritic
 from neurorl.agents.player import Player
 from neurorl.backends.checks import Inputs
@@ -22,7 +23,6 @@ from neurorl.network.description import Network
 from neurorl.nir import from_nir
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import derive
-from neurorl.runs.evaluation import load_to_play
 from neurorl.storage.plain import PlainData
 from neurorl.storage.zoo import is_within, located, name_of
 from neurorl.tasks.environments import discrete_actions, make_env

@@ -12,9 +12,9 @@ from experiments.checks import CheckRow
 from experiments.run import Plan, evaluation_seed, read_json, run, run_path
 from experiments.tables import read_table, write_table
 from neurorl.agents.episodes import Episode
+from neurorl.agents.evaluation import evaluate, load_to_play
 from neurorl.errors import unknown_name_error
 from neurorl.lab.quantisation import compare
-from neurorl.runs.evaluation import evaluate, load_to_play
 from neurorl.storage.files import write_json
 
 DECISIONS = 2000

@@ -26,10 +26,10 @@ from experiments.smaller import Smaller
 from experiments.tables import read_table, write_table
 from neurorl import SpikingActorCritic, evaluate
 from neurorl.agents.base import LearningAgent
+from neurorl.agents.evaluation import Evaluation
 from neurorl.cli.output import show
 from neurorl.errors import RunError, UnsupportedError
 from neurorl.network.cost import SYNOP_J, loihi_energy
-from neurorl.runs.evaluation import Evaluation
 from neurorl.storage.zoo import PREFIX, ZooAgent, agents
 from neurorl.tasks.kinds import Environment
 

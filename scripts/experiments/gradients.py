@@ -19,9 +19,9 @@ from experiments.catalogue import CARTPOLE, GRIDWORLD, MOUNTAINCAR, Task
 from experiments.run import Plan, evaluation_seed, run_path
 from experiments.tables import episodes_to_threshold
 from neurorl.agents.episodes import Episode
+from neurorl.agents.evaluation import evaluate, load_to_play
 from neurorl.lab.compare import WINDOW
 from neurorl.runs.directory import RunDirectory
-from neurorl.runs.evaluation import evaluate, load_to_play
 from neurorl.runs.training import train_seeds
 from neurorl.storage.files import make_folder, write_json
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import gymnasium as gym
 import numpy as np
 
+from neurorl.agents.evaluation import evaluate
 from neurorl.agents.local import SpikingActorCritic
-from neurorl.runs.evaluation import evaluate
 
 SCALES = (0.02, 1.0)
 _SEEDS = tuple(range(100, 105))

@@ -15,10 +15,10 @@ from typing import Any
 from experiments.catalogue import Check, Experiment
 from neurorl.agents.algorithms import find_algorithm
 from neurorl.agents.episodes import Episode
+from neurorl.agents.evaluation import evaluate, load_to_play
 from neurorl.errors import RunError
 from neurorl.models.defaults.presets import make_config
 from neurorl.runs.directory import RunDirectory
-from neurorl.runs.evaluation import evaluate, load_to_play
 from neurorl.runs.training import train_seeds
 from neurorl.storage.files import write_json
 from neurorl.tasks.environments import make_env

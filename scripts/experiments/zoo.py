@@ -21,10 +21,10 @@ from experiments.gradients import GRADIENTS, GradientExperiment, find
 from experiments.markup import table_head, table_row
 from experiments.run import Plan, evaluation_seed, run, run_path
 from neurorl import validate
+from neurorl.agents.evaluation import Evaluation, evaluate, load_to_play
 from neurorl.errors import NeurorlError, unknown_name_error
 from neurorl.lab.exchange import card, code, read_evaluation, rule_of
 from neurorl.runs.directory import COLUMNS, RunDirectory
-from neurorl.runs.evaluation import Evaluation, evaluate, load_to_play
 from neurorl.runs.training import train_seeds
 from neurorl.storage import archive
 from neurorl.storage.files import as_json, make_folder, write_bytes, write_json

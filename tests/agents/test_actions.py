@@ -12,12 +12,12 @@ from choosing import KINDS, Task
 from gymnasium.spaces import Box, Discrete
 
 from neurorl import SpikingActorCritic
+from neurorl.agents.evaluation import evaluate
 from neurorl.agents.replicas import Replicas
 from neurorl.cli import main
 from neurorl.errors import EnvError, UnsupportedError
 from neurorl.models.agent.gaussian_policy import Gaussian
 from neurorl.models.defaults.presets import make_config
-from neurorl.runs.evaluation import evaluate
 from neurorl.tasks.actions import read_actions
 from neurorl.tasks.groups import env_group
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from neurorl import SpikingActorCritic
+from neurorl.agents.evaluation import evaluate, load_to_play
 from neurorl.backends.loihi.placement import CoreLimits
 from neurorl.errors import (
     ArgumentError,
@@ -21,7 +22,6 @@ from neurorl.errors import (
 )
 from neurorl.models.agent.critics import Linear
 from neurorl.models.agent.policies import Softmax
-from neurorl.runs.evaluation import evaluate, load_to_play
 
 GRID = "neurorl/GridWorld-v0"
 SMALL: dict[str, Any] = {"actors": 2, "hidden": 2}

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from experiments.run import evaluation_seed
-from neurorl.agents import midway
+from neurorl.agents import evaluation, midway
 from neurorl.numerics.random import derive
 from neurorl.reparameterization import stage
-from neurorl.runs import evaluation
 
 RESULTS = Path(__file__).parents[2] / "results"
 FILES = [f for f in sorted(RESULTS.glob("*-*.csv")) if not f.name.startswith("deployment")]

@@ -14,11 +14,11 @@ import pytest
 from neurorl import ReparameterizedActorCritic, SpikingActorCritic
 from neurorl.agents.budget import Budget
 from neurorl.agents.checkpoint import read_checkpoint
+from neurorl.agents.evaluation import evaluate
 from neurorl.agents.replicas import Replicas
 from neurorl.cli import main
 from neurorl.errors import ArgumentError, DivergenceError, EnvError
 from neurorl.models.defaults.presets import make_config
-from neurorl.runs.evaluation import evaluate
 from neurorl.runs.training import train
 from neurorl.tasks.groups import SeparateEnvs
 

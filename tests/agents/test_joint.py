@@ -15,10 +15,10 @@ from gymnasium.vector.utils import concatenate, create_empty_array
 from neurorl import SpikingActorCritic
 from neurorl.agents.budget import Budget
 from neurorl.agents.episodes import Episode
+from neurorl.agents.evaluation import evaluate
 from neurorl.agents.local import JointReplicas, alone, seeds_of
 from neurorl.agents.replicas import Replicas
 from neurorl.errors import ArgumentError, UnsupportedError
-from neurorl.runs.evaluation import evaluate
 from neurorl.tasks.environments import make_env
 from neurorl.tasks.groups import env_group
 

@@ -14,12 +14,12 @@ import pytest
 
 from neurorl import ReparameterizedActorCritic, SpikingActorCritic
 from neurorl.agents.budget import Budget, held_interrupts
+from neurorl.agents.evaluation import evaluate
 from neurorl.agents.replicas import Replicas
 from neurorl.agents.sharding import ReplicaGroups, side_by_side
 from neurorl.errors import ArgumentError, EnvironmentWarning, RunError
 from neurorl.models.defaults.presets import make_config
 from neurorl.models.features import Fourier
-from neurorl.runs.evaluation import evaluate
 from neurorl.tasks.environments import make_env
 from neurorl.tasks.groups import SeparateEnvs, VectorEnvs
 

@@ -11,9 +11,9 @@ import pytest
 
 from neurorl import SpikingActorCritic
 from neurorl.agents.checkpoint import read_checkpoint, write_checkpoint
+from neurorl.agents.evaluation import evaluate, load_to_play
 from neurorl.cli import main
 from neurorl.errors import RunError, UnknownNameError, UnsupportedError
-from neurorl.runs.evaluation import evaluate, load_to_play
 from neurorl.runs.training import train
 
 GRID = "neurorl/GridWorld-v0"

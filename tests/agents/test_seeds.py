@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from neurorl import SpikingActorCritic
+from neurorl.agents.evaluation import evaluate
 from neurorl.agents.replicas import Replicas
 from neurorl.backends.registry import load
 from neurorl.cli import main
 from neurorl.errors import ArgumentError
 from neurorl.models.defaults.presets import make_config
 from neurorl.numerics.random import derive, read_seed, words
-from neurorl.runs.evaluation import evaluate
 from neurorl.runs.training import train, train_seeds
 from neurorl.tasks.environments import make_env
 from neurorl.tasks.groups import SeparateEnvs

@@ -10,13 +10,13 @@ import pytest
 
 from neurorl import SpikingActorCritic
 from neurorl.agents.checkpoint import read_agent, write_checkpoint
+from neurorl.agents.evaluation import evaluate, load_to_play
 from neurorl.agents.replicas import Replicas
 from neurorl.cli import main
 from neurorl.errors import DescriptionError, RunError, UnknownNameError, UnsupportedError
 from neurorl.models.agent.writes import WRITES, Accumulate
 from neurorl.models.defaults import presets as preset_module
 from neurorl.models.defaults.presets import make_config
-from neurorl.runs.evaluation import evaluate, load_to_play
 from neurorl.runs.training import train
 from neurorl.tasks.environments import make_env
 from neurorl.tasks.groups import env_group

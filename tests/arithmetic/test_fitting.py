@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neurorl import SpikingActorCritic
+from neurorl.agents.evaluation import load_to_play
 from neurorl.arithmetic.fitting import fit_bounds, largest_sums
 from neurorl.arithmetic.quantiser import quantise
 from neurorl.arithmetic.rounding import ChipArithmetic
@@ -18,7 +19,6 @@ from neurorl.backends.registry import load
 from neurorl.models import GLM, LIF, CubaLIF
 from neurorl.network.description import Network, Plasticity, Population, Projection, Source
 from neurorl.network.initial_weights import initial_weights
-from neurorl.runs.evaluation import load_to_play
 from neurorl.testing import random_network
 
 GRID = "neurorl/GridWorld-v0"

@@ -14,9 +14,9 @@ import pytest
 from misbehaving import CASES, Case, Hooked, make
 
 from neurorl import SpikingActorCritic
+from neurorl.agents.evaluation import Evaluation, evaluate
 from neurorl.cli import main
 from neurorl.errors import EnvironmentWarning, NeurorlError
-from neurorl.runs.evaluation import Evaluation, evaluate
 
 SMALL: dict[str, Any] = {"actors": 1, "hidden": 0, "window": 4, "seed": 5}
 IDS = {"bare": "Attacks/Bare-v0", "checked": "Attacks/Checked-v0"}
@@ -187,7 +187,7 @@ class Endless(Hooked):
 
 
 def test_an_episode_without_end_is_said_to_be_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("neurorl.runs.evaluation.LONG_EPISODE", 200)
+    monkeypatch.setattr("neurorl.agents.evaluation.LONG_EPISODE", 200)
     agent = SpikingActorCritic(make("right"), **SMALL)
     steps = 0
 

@@ -16,6 +16,7 @@ import pytest
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Tuple
 
 from neurorl import SpikingActorCritic
+from neurorl.agents.evaluation import evaluate
 from neurorl.agents.replicas import Replicas
 from neurorl.backends.registry import load
 from neurorl.cli import main
@@ -29,7 +30,6 @@ from neurorl.errors import (
 from neurorl.models.agent.options import option_types
 from neurorl.models.defaults.observations import default_cells, default_features
 from neurorl.models.defaults.presets import make_config
-from neurorl.runs.evaluation import evaluate
 from neurorl.tasks.environments import make_env
 from neurorl.tasks.groups import SeparateEnvs
 from neurorl.testing import FEATURES

@@ -91,7 +91,7 @@ def test_while_the_program_is_imported(module: str, script: bool, tmp_path: Path
     [
         ("train", "neurorl.agents.sharding"),
         ("sweep", "neurorl.agents.sharding"),
-        ("evaluate", "neurorl.runs.evaluation"),
+        ("evaluate", "neurorl.agents.evaluation"),
         ("bench", "neurorl.bench.command"),
     ],
 )

@@ -9,9 +9,9 @@ import pytest
 from deep_agents import Small, deep_agent, differing, known, loop_of
 
 from neurorl import SpikingActorCritic
+from neurorl.agents.evaluation import evaluate
 from neurorl.native import toolchain
 from neurorl.numerics.arrays import Array
-from neurorl.runs.evaluation import evaluate
 
 compiled = pytest.mark.skipif(toolchain.problem() is not None, reason="no C++ compiler")
 FLOAT: dict[str, dict[str, Any]] = {

@@ -18,6 +18,7 @@ from gymnasium import spaces
 
 from neurorl import SpikingActorCritic
 from neurorl.agents.checkpoint import Setting
+from neurorl.agents.evaluation import warn_of_greedy
 from neurorl.cli import main
 from neurorl.diagnostics.causes import CAUSES, judge, worse_greedily
 from neurorl.diagnostics.monitor import Finding
@@ -27,7 +28,6 @@ from neurorl.errors import PopulationWarning
 from neurorl.models import CubaLIF
 from neurorl.models.defaults.presets import make_config
 from neurorl.models.features import GaussianCells, Select
-from neurorl.runs.evaluation import warn_of_greedy
 from neurorl.runs.training import train
 
 Numbers = npt.NDArray[np.float64]

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from neurorl import Network, Population, Projection, Source, SpikingActorCritic
+from neurorl.agents.evaluation import evaluate
 from neurorl.backends.registry import load
 from neurorl.cli import main
 from neurorl.errors import ArgumentError, EnvironmentWarning
@@ -24,7 +25,6 @@ from neurorl.network.cost import (
     neuron_updates,
     static_cost,
 )
-from neurorl.runs.evaluation import evaluate
 
 WEIGHTS = {
     "drive": np.array([[0.5, 0.0, 0.25, 1.0], [0.5, 0.5, 0.0, 0.0]]),

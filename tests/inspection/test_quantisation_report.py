@@ -149,7 +149,7 @@ def test_show_has_it(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_setting_agrees_with_itself(trained: Path) -> None:
-    from neurorl.runs.evaluation import load_to_play
+    from neurorl.agents.evaluation import load_to_play
 
     agent, _ = load_to_play(trained)
     described, chip = {"arithmetic": "float"}, {"arithmetic": "loihi"}

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from neurorl import SpikingActorCritic
-from neurorl.runs.evaluation import evaluate
+from neurorl.agents.evaluation import evaluate
 from neurorl.tasks.environments import optimal_return
 
 GRID = "neurorl/GridWorld-v0"

@@ -10,8 +10,8 @@ import pytest
 from gymnasium.spaces import Box, Discrete
 
 from neurorl import SpikingActorCritic
+from neurorl.agents.evaluation import evaluate
 from neurorl.models.agent.gaussian_policy import Gaussian
-from neurorl.runs.evaluation import evaluate
 
 
 class Lever(gym.Env[Any, Any]):

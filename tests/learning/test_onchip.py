@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from neurorl import SpikingActorCritic, load
+from neurorl.agents.evaluation import evaluate, load_to_play
 from neurorl.cli import main
 from neurorl.errors import ArgumentError, NeurorlError, RunError, UnsupportedError
 from neurorl.learning.learner import NORM_RATE
@@ -24,7 +25,6 @@ from neurorl.models.features import OneHot
 from neurorl.rules import feedback
 from neurorl.rules.three_factor import arrivals, window_traces
 from neurorl.runs.directory import RunDirectory
-from neurorl.runs.evaluation import evaluate, load_to_play
 from neurorl.runs.training import train, train_seeds
 from neurorl.tasks.environments import make_env
 

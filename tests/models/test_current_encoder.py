@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from neurorl import Network, SpikingActorCritic
+from neurorl.agents.evaluation import evaluate
 from neurorl.agents.replicas import Replicas
 from neurorl.errors import DescriptionError
 from neurorl.models import GLM
@@ -17,7 +18,6 @@ from neurorl.network.description import Population, Projection, Source
 from neurorl.network.neuron import Integrator
 from neurorl.numerics.elementary import exp
 from neurorl.rules.membrane import Start, spike_probability
-from neurorl.runs.evaluation import evaluate
 from neurorl.tasks.environments import make_env
 from neurorl.tasks.groups import env_group
 

@@ -13,12 +13,12 @@ import pytest
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete
 
 from neurorl import SpikingActorCritic
+from neurorl.agents.evaluation import evaluate
 from neurorl.errors import ArgumentError, DescriptionError, EnvironmentWarning, UnsupportedError
 from neurorl.models.defaults.observations import default_cells, default_features
 from neurorl.models.defaults.presets import MODELS, make_config
 from neurorl.models.features import Concat, Features, Fourier, GaussianCells, OneHot
 from neurorl.models.features.of_others import BlockMeans, blocks_for, pooled
-from neurorl.runs.evaluation import evaluate
 
 SIZES = [(84, 84, 1), (84, 84, 3), (210, 160, 3), (96, 96), (5000,), (4, 84, 84)]
 

@@ -14,12 +14,12 @@ from resumed import check_saved_goes_on
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'neurorl[torch]'")
 
 from neurorl import ReparameterizedActorCritic, SpikingActorCritic  # noqa: E402
+from neurorl.agents.evaluation import evaluate  # noqa: E402
 from neurorl.errors import RunError, UnsupportedError  # noqa: E402
 from neurorl.models.agent.config import AgentConfig  # noqa: E402
 from neurorl.models.agent.gaussian_policy import Gaussian  # noqa: E402
 from neurorl.models.defaults.presets import make_config  # noqa: E402
 from neurorl.reparameterization.choices import Taken, choices_for  # noqa: E402
-from neurorl.runs.evaluation import evaluate  # noqa: E402
 
 FEW = {"environments": 2, "steps": 8}
 

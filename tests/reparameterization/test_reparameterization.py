@@ -15,13 +15,13 @@ torch = pytest.importorskip("torch", reason="torch is not installed: pip install
 
 from neurorl import ReparameterizedActorCritic, SpikingActorCritic  # noqa: E402
 from neurorl.agents.episodes import take_up  # noqa: E402
+from neurorl.agents.evaluation import evaluate  # noqa: E402
 from neurorl.agents.group import GroupPlan  # noqa: E402
 from neurorl.backends.spec import BackendSpec  # noqa: E402
 from neurorl.errors import ArgumentError, RunError  # noqa: E402
 from neurorl.models.defaults.presets import make_config  # noqa: E402
 from neurorl.models.features import Fourier, OneHot  # noqa: E402
 from neurorl.reparameterization.replicas import GradientReplicas, make_gradient_group  # noqa: E402
-from neurorl.runs.evaluation import evaluate  # noqa: E402
 from neurorl.tasks.environments import make_env  # noqa: E402
 from neurorl.tasks.groups import VectorEnvs  # noqa: E402
 

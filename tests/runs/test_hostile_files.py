@@ -22,6 +22,7 @@ from fuzzing.guard import limited_memory
 
 from neurorl import SpikingActorCritic, load
 from neurorl.agents.checkpoint import packed, read_checkpoint
+from neurorl.agents.evaluation import read_cost
 from neurorl.cli import main
 from neurorl.cli.status import exit_status
 from neurorl.errors import ArgumentError, NeurorlError, RunError
@@ -29,7 +30,6 @@ from neurorl.models import LIF
 from neurorl.network.description import Network, Population, Projection, Source
 from neurorl.network.restoring import load_network
 from neurorl.runs.directory import RunDirectory
-from neurorl.runs.evaluation import read_cost
 from neurorl.runs.training import read_seeds, train
 from neurorl.storage import archive as archives
 from neurorl.storage.archive import read_arrays

@@ -24,9 +24,9 @@ from experiments.comparison.tasks import engine_car, long_pole, noisy_cart
 from experiments.tables import read_table, write_table
 from neurorl import SpikingActorCritic
 from neurorl.agents.checkpoint import read_agent
+from neurorl.agents.evaluation import evaluate, load_to_play
 from neurorl.errors import DescriptionError, RunError
 from neurorl.models import GLM, LIF, CubaLIF, Lesion, actor_network
-from neurorl.runs.evaluation import evaluate, load_to_play
 from neurorl.runs.training import train
 from neurorl.tasks.environments import make_env
 

@@ -295,7 +295,7 @@ def _serve(modules: Sequence[str]) -> None:
     warnings.simplefilter("ignore")
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    for name in ("neurorl.runs.training", "neurorl.testing", "neurorl.runs.evaluation", *modules):
+    for name in ("neurorl.runs.training", "neurorl.testing", "neurorl.agents.evaluation", *modules):
         importlib.import_module(name)
     from neurorl.native import build, toolchain
     from neurorl.tasks.environments import make_env

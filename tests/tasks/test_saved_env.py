@@ -24,6 +24,7 @@ from gymnasium.wrappers import (
 
 from neurorl import SpikingActorCritic
 from neurorl.agents.checkpoint import read_checkpoint, write_checkpoint
+from neurorl.agents.evaluation import evaluate
 from neurorl.cli import main
 from neurorl.errors import (
     ArgumentError,
@@ -32,7 +33,6 @@ from neurorl.errors import (
     RunError,
     UnknownNameError,
 )
-from neurorl.runs.evaluation import evaluate
 from neurorl.runs.training import train
 from neurorl.tasks.arguments import decode, encode, read_env_args
 from neurorl.tasks.environments import BanditEnv, make_env

@@ -114,10 +114,10 @@ def _of_run(
     path: Path, asked: ChosenBackend, env: str | None, arguments: argparse.Namespace
 ) -> _Shown:
     from neurorl.agents.checkpoint import checkpoint_in, digest
+    from neurorl.agents.evaluation import load_to_play, read_cost
     from neurorl.lab.learning import learning_report
     from neurorl.lab.quantisation import compare
     from neurorl.network.cost import static_cost
-    from neurorl.runs.evaluation import load_to_play, read_cost
 
     setting = asked.backend, asked.arithmetic, asked.noise
     agent, chosen = load_to_play(path, *setting, env=env, trust_env=arguments.trust_env)

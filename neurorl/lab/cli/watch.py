@@ -21,8 +21,8 @@ run RUN run            or zoo:NAME, see neurorl zoo
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from neurorl.agents.evaluation import load_to_play
     from neurorl.lab.watch import play_frames, watch
-    from neurorl.runs.evaluation import load_to_play
 
     asked = chosen_backend(arguments)
     if arguments.trust_env:

@@ -48,7 +48,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Agent:
-    """Hold a run directory, and its greedy play (`neurorl.runs.evaluation.evaluate`)."""
+    """Hold a run directory, and its greedy play (`neurorl.agents.evaluation.evaluate`)."""
 
     path: Path
     evaluation: dict[str, Any]

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from fuzzing.shortcut import nothing_long
 from fuzzing.targets import Target
 from fuzzing.values import HOSTILE, as_text, changed_bytes, changed_tree, paths_of
+from neurorl.agents.evaluation import read_cost
 from neurorl.models.agent.config import AgentConfig
 from neurorl.runs.directory import RunDirectory
-from neurorl.runs.evaluation import read_cost
 from neurorl.runs.training import train
 from neurorl.tasks.loading import saved_env
 from neurorl.tasks.specification import describe_env
