@@ -88,34 +88,51 @@ class Memories:
 
     def see_numbers(self, i: int, now: FloatArray) -> FloatArray:
         """Do as `see`, for `numbers`."""
-        kept, n, c, by = self.means[i], len(self._keeps), self._changes, len(self._by)
+        kept = self.means[i]
+        shown, after = self.follow(None if kept is None else kept[None], now[None])
+        self.means[i] = after[0]
+        numbers: FloatArray = shown[0]
+        return numbers
+
+    def follow(self, kept: FloatArray | None, now: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the numbers of e environments, each extended by its memories, and these after it.
+
+        kept: what each remembers, ``(e,)`` of *means*; None before their episodes. now: their
+        `numbers`, ``(e, d)``. The result has ``(e, more)`` numbers, and what is kept then.
+        """
+        n, c, by, size = len(self._keeps), self._changes, len(self._by), now.shape[1]
         last = n + c + self._longest
-        if kept is None or kept.shape != (last + KEYS * by, len(now)):
-            kept = np.concatenate([now[None].repeat(last, 0), np.zeros((KEYS * by, len(now)))])
-        mean, before, past, apart = kept[:n], kept[n : n + c], kept[n + c : last], kept[last:]
+        if kept is None or kept.shape[1:] != (last + KEYS * by, size):
+            none = np.zeros((len(now), KEYS * by, size))
+            kept = np.concatenate([now[:, None].repeat(last, 1), none], axis=1)
+        mean, before, past = kept[:, :n], kept[:, n : n + c], kept[:, n + c : last]
         if self._longest:
             mean = mean.copy()
             if c:
-                before = np.where(now != past[-1], np.append(past[-1:], before[:-1], 0), before)
+                earlier = np.concatenate([past[:, -1:], before[:, :-1]], axis=1)
+                before = np.where((now != past[:, -1])[:, None], earlier, before)
             for k, lag in self._lags:
-                mean[k] = past[-lag]
+                mean[:, k] = past[:, -lag]
             for k, changes in self._held:
-                mean[k] = before[changes - 1]
-        shown: FloatArray = np.concatenate([now, (now - mean).ravel()])
-        mean = self._keeps * mean + (1.0 - self._keeps) * now
-        if by:
-            each = list(zip(apart.reshape(by, KEYS, -1), self._by, strict=True))
-            size = len(now), self._n_actions
-            held = (of[:, self._past.kept_by(*key, *size)].ravel() for of, key in each)
-            shown = np.concatenate([shown, *held])
-            then = past[-1] if self._longest else now
-            own = self._past.own(self._n_actions)
-            apart = np.concatenate([kept_apart(of, *key, now, then, own) for of, key in each])
+                mean[:, k] = before[:, changes - 1]
+        each = now[:, None]
+        shown = np.concatenate([now, (each - mean).reshape(len(now), n * size)], axis=1)
+        mean = self._keeps * mean + (1.0 - self._keeps) * each
+        if not (self._longest or by):
+            return shown, mean
+        after = [mean, before]
         if self._longest:
-            past = np.append(past[1:], now[None], axis=0)
-        whole = self._longest or by
-        self.means[i] = np.concatenate([mean, before, past, apart]) if whole else mean
-        return shown
+            after += [past[:, 1:], each]
+        if by:
+            held = [kept[:, k : k + KEYS] for k in range(last, last + KEYS * by, KEYS)]
+            then, own = past[:, -1] if self._longest else now, self._past.own(self._n_actions)
+            numbers = [shown]
+            for key, of in zip(self._by, held, strict=True):
+                places = self._past.kept_by(*key, size, self._n_actions)
+                numbers.append(of[:, :, places].reshape(len(now), KEYS * len(places)))
+                after.append(kept_apart(of, *key, now, then, own))
+            shown = np.concatenate(numbers, axis=1)
+        return shown, np.concatenate(after, axis=1)
 
     def copy(self, other: Memories) -> None:
         """Take over all that *other* remembers."""
@@ -137,13 +154,14 @@ def extended(rows: FloatArray, lengths: Sequence[int], past: Past, actions: int 
     rows: observations of episodes one after the other, ``(n, d)``, with the actions and rewards
     that are seen. lengths: the number of rows of each episode. actions: as of `Memories`.
     """
-    memories, shown, k = Memories(past, 1, actions=actions), [], 0
-    for length in lengths:
-        memories.begin(0)
-        for row in rows[k : k + length]:
-            shown.append(memories.see_numbers(0, row))
-        k += length
-    return np.array(shown)
+    memories, kept, of_each = Memories(past, 1, actions=actions), None, np.array(lengths)
+    shown = np.empty((len(rows), past.size(rows.shape[1], actions)))
+    firsts = np.cumsum(of_each) - of_each
+    firsts = firsts[np.argsort(-of_each, kind="stable")]  # the longest first
+    for step in range(of_each.max(initial=0)):  # of all episodes that last so long
+        now = firsts[: (of_each > step).sum()] + step
+        shown[now], kept = memories.follow(None if kept is None else kept[: len(now)], rows[now])
+    return shown
 
 
 def shown_by_each(

@@ -14,6 +14,7 @@ from neurorl.storage.plain import Named, PlainData
 
 KEYS = 8
 """Keep numbers apart by this many values of another one: 0 to 7."""
+_VALUES = np.arange(float(KEYS))
 
 
 @dataclass(frozen=True)
@@ -116,23 +117,22 @@ def check_places(past: Past, n: int) -> None:
 def kept_apart(
     kept: FloatArray, key: int, sums: bool, now: FloatArray, last: FloatArray, own: int
 ) -> FloatArray:
-    """Return what is kept by the values of a number after another observation, ``(KEYS, d)``.
+    """Return what e environments keep by the values of a number after another observation.
 
-    kept: before it. key, sums: as of `Past.keys`. now, last: the observation and that before it,
-    ``(d,)``. own: so many of them, the last ones, are own actions and rewards. A value that isn't
-    whole, or not in 0 to 7, changes nothing, and a 0 that is shown is nothing to hold: a question
-    shows a 0 in place of what it asks for.
+    kept: before it, ``(e, KEYS, d)``. key, sums: as of `Past.keys`. now, last: the observation and
+    that before it, ``(e, d)``. own: so many of them, the last ones, are own actions and rewards. A
+    value that isn't whole, or not in 0 to 7, changes nothing, and a 0 that is shown is nothing to
+    hold: a question shows a 0 in place of what it asks for.
     """
-    value = float(now[key]) if key >= 0 else 0.0
-    if not (0.0 <= value < KEYS and value.is_integer()):
-        return kept
-    kept, at = kept.copy(), int(value)
-    if sums:
-        more = now.copy()
-        if key >= 0:
-            more[key] = 1.0  # counts the steps
-        kept[at] = kept[at] + more if key < 0 or last[key] == value else more
-    else:
-        says = (now != 0.0) | (np.arange(len(now)) >= len(now) - own)
-        kept[at] = np.where(says, now, kept[at])
-    return kept
+    is_now = _VALUES == (now[:, key] if key >= 0 else np.zeros(len(now)))[:, None]
+    if not sums:
+        says = (now != 0.0) | (np.arange(now.shape[1]) >= now.shape[1] - own)
+        return np.where(is_now[:, :, None] & says[:, None], now[:, None], kept)
+    more = now.copy()
+    if key >= 0:
+        more[:, key] = 1.0  # counts the steps
+    summed = kept + more[:, None]
+    if key >= 0:
+        goes_on = last[:, key] == now[:, key]
+        summed = np.where(goes_on[:, None, None], summed, more[:, None])
+    return np.where(is_now[:, :, None], summed, kept)
