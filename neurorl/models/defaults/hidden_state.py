@@ -171,8 +171,9 @@ def errors_of(x: FloatArray, y: FloatArray, kinds: Sequence[npt.NDArray[np.intp]
     """
     is_first, predicted = halves(len(x)), np.zeros_like(y)
     for fits in (is_first, ~is_first):
-        a, b = x[fits].T @ x[fits], x[fits].T @ y[fits]
-        fitted = x @ np.linalg.solve(a + _RIDGE * np.eye(len(a)), b)
+        of = x[fits]  # once, so that BLAS computes half of a symmetric product
+        squares = of.T @ of + _RIDGE * np.eye(x.shape[1])
+        fitted = x @ np.linalg.solve(squares, of.T @ y[fits])
         for kind in kinds:
             fitted += _means_of(kind[fits], (y - fitted)[fits], int(kind.max()) + 1)[kind]
         predicted[~fits] = fitted[~fits]
