@@ -18,7 +18,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Examine the installation; return 1 if something that is installed doesn't work, else 0."""
     from rich.console import Console
 
-    from neurorl.doctor import examine, verdict
+    from neurorl.doctor.examination import examine, verdict
 
     console = Console(stderr=True)
     if console.is_terminal:

@@ -313,6 +313,7 @@ def test_it_imports_no_simulator(code: str) -> None:
     check = (
         f"import sys\ntry:\n    {code}\nexcept SystemExit:\n    pass\n"
         "heavy = {'brian2', 'nengo', 'nengo_loihi', 'matplotlib', 'scipy', 'rich', 'torch'}\n"
+        "heavy |= {'neurorl.agents', 'neurorl.backends', 'neurorl.models', 'neurorl.network'}\n"
         "sys.exit(repr(heavy & set(sys.modules)) if heavy & set(sys.modules) else 0)"
     )
     done = subprocess.run(

@@ -15,8 +15,8 @@ import pytest
 from neurorl.backends.plugins import installed_version
 from neurorl.backends.registry import BACKENDS, available_backends, variants
 from neurorl.cli import main
-from neurorl.doctor import examination, examine, verdict
-from neurorl.doctor.examination import row
+from neurorl.doctor import examination
+from neurorl.doctor.examination import examine, row, verdict
 
 
 def test_all_that_is_installed_here_works(tmp_path: Path) -> None:
@@ -237,7 +237,7 @@ def test_the_command_says_what_to_do(
 ) -> None:
     rows = [row("version", "numpy", "1"), row("version", "torch", None, "missing", "a", "do b")]
     rows += [row("backend", "x", "1", "broken", "c")] if is_broken else []
-    monkeypatch.setattr("neurorl.doctor.examine", lambda: rows)
+    monkeypatch.setattr("neurorl.doctor.examination.examine", lambda: rows)
     assert main(["doctor", "--json"]) == int(is_broken)
     found: dict[str, Any] = json.loads(capsys.readouterr().out)
     assert found == {"verdict": "broken" if is_broken else "ok", "rows": rows}

@@ -124,7 +124,7 @@ def kept_apart(
     value that isn't whole, or not in 0 to 7, changes nothing, and a 0 that is shown is nothing to
     hold: a question shows a 0 in place of what it asks for.
     """
-    is_now = _VALUES == (now[:, key] if key >= 0 else np.zeros(len(now)))[:, None]
+    is_now = (now[:, key] if key >= 0 else np.zeros(len(now)))[:, None] == _VALUES
     if not sums:
         says = (now != 0.0) | (np.arange(now.shape[1]) >= now.shape[1] - own)
         return np.where(is_now[:, :, None] & says[:, None], now[:, None], kept)

@@ -12,7 +12,7 @@ from neurorl.errors import NeurorlError
 _LONG = (
     "neurorl.runs.session.Session.learn",
     "neurorl.bench.command.measure",
-    "neurorl.doctor.examine",
+    "neurorl.doctor.examination.examine",
     "neurorl.validation.history.Scenario.record",
 )
 
