@@ -102,7 +102,7 @@ def test_nothing_goes_on_where_nothing_was_written(
     words = {
         "train": ["CartPole-v1", "--out", str(tmp_path / "run")],
         "sweep": [str(tmp_path / "file.toml"), "--out", str(tmp_path / "run")],
-        "evaluate": ["zoo:cartpole-default"],
+        "evaluate": ["zoo:cartpole-lif"],
         "bench": [],
     }
     assert stopped(tmp_path, module, command, *words[command]) == "neurorl: stopped\n"

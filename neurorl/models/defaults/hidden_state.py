@@ -134,7 +134,7 @@ def flags_of_actions(play: FirstPlay) -> FloatArray:
 
     Of more than 256 flags, those of the choices that were taken most often are kept.
     """
-    actions = np.array([np.ravel(action) for action in play.actions])
+    actions = np.array(play.actions).reshape(len(play.actions), -1)
     if actions.dtype.kind not in "iu":
         return np.asarray(actions[:, :_MOST_FLAGS], dtype=np.float64)
     values, counts = zip(*(np.unique(x, return_counts=True) for x in actions.T), strict=True)
