@@ -15,8 +15,9 @@ from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Sp
 from neurorl import SpikingActorCritic, evaluate
 from neurorl.errors import DescriptionError
 from neurorl.models.agent.memories import Memories
-from neurorl.models.agent.past import Past
+from neurorl.models.agent.past import NOTHING, Past
 from neurorl.models.defaults.hidden_state import flags_of_actions, products
+from neurorl.models.defaults.memory_search import missing_memories
 from neurorl.models.defaults.presets import make_config
 from neurorl.models.features import GaussianCells, HashedStates, OneHot, Select
 from neurorl.tasks import first_play as playing
@@ -255,6 +256,35 @@ class Noise(Env):
         return shown, reward, self._left == 0, False, {}
 
 
+class Named(gym.Env[Any, Any]):
+    """Name one of some doors once; where the agent then stands and what lamps show is chance.
+
+    To knock at it later pays 1, at another one costs 0.3, and another one is named then.
+    """
+
+    observation_space = MultiDiscrete([4, 6, 6, 6, 5])
+    action_space = Discrete(3)
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        super().reset(seed=seed)
+        return self._name(), {}
+
+    def step(self, action: Any) -> Any:
+        knocks, self._is_named_now = action == 0 and not self._is_named_now, False
+        if not knocks:
+            return self._seen(0), 0.0, False, False, {}
+        reward = 1.0 if self._door == self._named else -0.3
+        return self._name(), reward, False, False, {}
+
+    def _name(self) -> Any:
+        self._named, self._is_named_now = int(self.np_random.integers(4)), True
+        return self._seen(1 + self._named)
+
+    def _seen(self, word: int) -> Any:
+        self._door = int(self.np_random.integers(4))
+        return np.array([self._door, *self.np_random.integers(6, size=3), word])
+
+
 @pytest.fixture(params=range(5))
 def seeded(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Play other random steps."""
@@ -312,6 +342,15 @@ def test_rooms_that_look_alike_and_evidence_are_remembered() -> None:
     sums = (Past(summed_by=(1,)), Past(summed_by=(-1,)))
     assert evidence.past in (*sums, Past(memories=(0.9,)))
     assert isinstance(evidence.cells, HashedStates if evidence.past in sums else Select)
+
+
+@pytest.mark.usefixtures("seeded")
+def test_a_place_that_was_named_is_missed_whatever_else_is_seen() -> None:
+    """Neither least squares nor means of all that is seen tell it from so few rewards."""
+    play = playing.first_play(gym.wrappers.TimeLimit(Named(), 100))
+    rows = play.all_numbers()
+    assert rows is not None
+    assert missing_memories(play, rows, NOTHING, is_box=False)[:1] == (-1.0,)
 
 
 CONTROLS: dict[str, Callable[[], Env]] = {

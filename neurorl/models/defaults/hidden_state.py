@@ -12,12 +12,12 @@ from collections.abc import Mapping, Sequence
 
 import gymnasium as gym
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.models.agent.memories import shown_by_each
 from neurorl.models.agent.past import Past
+from neurorl.models.defaults.kinds import Kinds, halves
 from neurorl.models.features import Select, SelectChanges
-from neurorl.numerics.arrays import BoolArray, FloatArray
+from neurorl.numerics.arrays import FloatArray
 from neurorl.tasks.first_play import FirstPlay, acted_on, varying
 
 _KEEPS = (0.0, 0.9)
@@ -28,8 +28,6 @@ _TOLD = 0.005
 """Give a memory only if it predicts more than this share of a hidden change in both halves of the
 rows. A memory of mere noise makes predictions of rows that weren't fitted worse."""
 _LEAST_ROWS = 500
-BLOCK = 25
-"""Fit every second block of so many rows and predict the others, then the reverse."""
 _RIDGE = 1e-3
 _ROWS_OF_TERM = 16
 """Confirm a memory with products of three numbers, if there are so many rows for each term: how a
@@ -163,8 +161,13 @@ def left_over(
     return np.asarray(np.minimum(share, 1.0))
 
 
-def errors_of(x: FloatArray, y: FloatArray, kinds: Sequence[npt.NDArray[np.intp]]) -> FloatArray:
-    """Return the squared errors of *y*, ``(n, c)``, as each half predicts it for the other.
+def errors_of(x: FloatArray, y: FloatArray, kinds: Sequence[Kinds]) -> FloatArray:
+    """Return the squares of `residuals_of`, ``(n, c)``."""
+    return np.asarray(residuals_of(x, y, kinds) ** 2)
+
+
+def residuals_of(x: FloatArray, y: FloatArray, kinds: Sequence[Kinds]) -> FloatArray:
+    """Return what is left of *y*, ``(n, c)``, after each half's prediction for the other.
 
     Least squares are fitted to *x*, ``(n, k)``, then what is left is averaged for each kind of
     rows, by one of *kinds* after the other, ``(n,)`` each.
@@ -177,16 +180,10 @@ def errors_of(x: FloatArray, y: FloatArray, kinds: Sequence[npt.NDArray[np.intp]
         for kind in kinds:
             fitted += _means_of(kind[fits], (y - fitted)[fits], int(kind.max()) + 1)[kind]
         predicted[~fits] = fitted[~fits]
-    predicted = np.clip(predicted, y.min(axis=0), y.max(axis=0))
-    return np.asarray((y - predicted) ** 2)
+    return np.asarray(y - np.clip(predicted, y.min(axis=0), y.max(axis=0)))
 
 
-def halves(n: int) -> BoolArray:
-    """Return which of *n* rows are in every second block."""
-    return np.asarray(np.arange(n) // BLOCK % 2 == 0)
-
-
-def _means_of(kinds: npt.NDArray[np.intp], numbers: FloatArray, n: int) -> FloatArray:
+def _means_of(kinds: Kinds, numbers: FloatArray, n: int) -> FloatArray:
     """Return the mean of the rows of each kind, ``(n, d)``, nearer to 0 where a kind has few."""
     counts = np.bincount(kinds, minlength=n) + 1.0
     sums = [np.bincount(kinds, column, minlength=n) for column in numbers.T]

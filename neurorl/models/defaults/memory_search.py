@@ -11,19 +11,17 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.models.agent.memories import as_seen, extended, shown_by_each
 from neurorl.models.agent.past import KEYS, PAST, Past
 from neurorl.models.defaults.hidden_state import (
-    BLOCK,
-    errors_of,
     flags_of_actions,
-    halves,
     has_rows_for_cubes,
     products,
+    residuals_of,
     scaled,
 )
+from neurorl.models.defaults.kinds import BLOCK, Kinds, both, few_of, halves, kinds_of, left_by
 from neurorl.numerics.arrays import FloatArray
 from neurorl.tasks.first_play import FirstPlay, acted_on, varying
 
@@ -93,7 +91,8 @@ def missing_memories(
         told |= {*_CHANGES}
     others = {k: m[now] for k, m in zip(KEEPS, past, strict=True) if k not in told}
     actions = flags_of_actions(play)
-    found = _of_rewards(play, seen, actions, others, _OVER_OTHERS if have else least)
+    least = _OVER_OTHERS if have else least
+    found = _of_rewards(play, seen, actions, others, least, held=rows[now])
     if found or is_box or rows.shape[1] > _MOST_NUMBERS or (flags := _flags(rows)) is None:
         return found
     return _Search(seen, actions, others).telling(flags[now + 1], _HIDDEN, _OF_NEXT)
@@ -227,10 +226,12 @@ def _of_rewards(
     others: Mapping[float, FloatArray],
     least: float,
     known: FloatArray | None = None,
+    held: FloatArray | None = None,
 ) -> tuple[float, ...]:
     """Return the memories among *others* that predict so much more of the rewards, best first."""
     curved = _CURVED if known is None else math.inf
-    return _Search(seen, actions, others, known, curved).telling(rewards_of(play), 0.0, least)
+    search = _Search(seen, actions, others, known, curved, held)
+    return search.telling(rewards_of(play), 0.0, least)
 
 
 def rewards_of(play: FirstPlay) -> FloatArray:
@@ -254,7 +255,8 @@ class _Search:
     seen: observations, ``(n, d)``. actions: as numbers, ``(n, k)``. past: what each memory
     shows, by its keep or a number, ``(n, d)``. known: numbers that predictions without memories
     read, too, apart from all others, ``(n, k)``. curved: how much more products without actions
-    have to tell; infinity takes none.
+    have to tell; infinity takes none. held: numbers from which memories show their differences,
+    ``(n, d)``, if what they were is asked about together with each that is seen.
     """
 
     def __init__(
@@ -264,8 +266,11 @@ class _Search:
         past: Mapping[float, FloatArray],
         known: FloatArray | None = None,
         curved: float = _CURVED,
+        held: FloatArray | None = None,
     ) -> None:
         self._past, self._actions = past, scaled(actions)
+        self._held, self._acts = held, kinds_of(actions)
+        self._few = [] if held is None else few_of(seen)
         self._kinds = kinds_of(seen, actions)
         self._shown = scaled(seen)
         self._products = [*_products(self._shown, [self._actions]), self._actions]
@@ -295,26 +300,31 @@ class _Search:
         variance = float(y.var(axis=0).sum())
         if not variance > 0.0:
             return []
-        left = self._without(y) / variance
+        rest = self._without(y)
+        left = np.asarray((rest**2).sum(axis=1) / variance)
         if left.mean() <= max(hidden, least):
             return []
+        # Of few rewards, means for each action alone may leave less.
+        of_acts = residuals_of(np.ones((len(y), 1)), y, [self._acts])
+        plain = min(rest, of_acts, key=_squares)
         found: list[tuple[float, float]] = []
         for keep, memory in self._past.items():
             errors = zip(self._with(memory, y), (0.0, self._curved), strict=True)
             gain = max(sure(left - error / variance) - less for error, less in errors)
+            gain = max(gain, sure(self._in_pairs(memory, plain) / variance))
             if gain > least:
                 found.append((gain, keep))
         return found
 
     def _without(self, y: FloatArray) -> FloatArray:
-        """Return the squared errors of predictions without a memory, ``(n,)``: of the best ones.
+        """Return what is left after predictions without a memory, ``(n, c)``: the best ones.
 
         What is left is averaged for each observation and action once or twice, as each brings a
         mean of few rows nearer, which with a memory is done twice.
         """
         degrees = [[], *([self._cubes] if self._cubes else [])]
-        errors = (self._errors(y, [self._kinds] * n, terms) for terms in degrees for n in (1, 2))
-        return min(errors, key=np.mean)
+        rests = (self._rest(y, [self._kinds] * n, terms) for terms in degrees for n in (1, 2))
+        return min(rests, key=_squares)
 
     def _with(self, memory: FloatArray, y: FloatArray) -> list[FloatArray]:
         """Return the squared errors of two predictions with a memory, ``(n,)`` each.
@@ -324,14 +334,26 @@ class _Search:
         """
         kinds, numbers = [self._kinds, kinds_of(self._kinds[:, None], memory)], scaled(memory)
         factors = (self._products, [self._shown])
-        return [self._errors(y, kinds, [numbers, *_products(numbers, of)]) for of in factors]
+        rests = [self._rest(y, kinds, [numbers, *_products(numbers, of)]) for of in factors]
+        return [np.asarray((rest**2).sum(axis=1)) for rest in rests]
 
-    def _errors(
-        self, y: FloatArray, kinds: Sequence[npt.NDArray[np.intp]], more: Sequence[FloatArray]
+    def _in_pairs(self, memory: FloatArray, rest: FloatArray) -> FloatArray:
+        """Return how much less the best pair of numbers leaves of the squares of *rest*, ``(n,)``.
+
+        A pair is one that is seen and one that was, of few values each, with the action: a house
+        that was named is told by where an agent is, whatever else it sees.
+        """
+        were = few_of(np.asarray(self._held) - memory) if self._few else []
+        pairs = ((both(one, self._acts), both(one, other)) for one in self._few for other in were)
+        left, none = rest[:, 0] ** 2, np.zeros(len(rest))
+        gains = (left - left_by(both(pair, self._acts), acted, rest[:, 0]) for acted, pair in pairs)
+        return max(gains, key=np.mean, default=none)
+
+    def _rest(
+        self, y: FloatArray, kinds: Sequence[Kinds], more: Sequence[FloatArray]
     ) -> FloatArray:
-        """Return the squared errors of rows that weren't fitted, all columns together, ``(n,)``."""
-        terms = np.concatenate([*self._terms, *more], axis=1)
-        return np.asarray(errors_of(terms, y, kinds).sum(axis=1))
+        """Return what is left in rows that weren't fitted, ``(n, c)``."""
+        return residuals_of(np.concatenate([*self._terms, *more], axis=1), y, kinds)
 
 
 def _products(numbers: FloatArray, others: Sequence[FloatArray]) -> list[FloatArray]:
@@ -343,6 +365,10 @@ def _products(numbers: FloatArray, others: Sequence[FloatArray]) -> list[FloatAr
     ]
 
 
+def _squares(rest: FloatArray) -> float:
+    return float((rest**2).sum())
+
+
 def sure(gains: FloatArray) -> float:
     """Return the smaller mean of both halves, or 0 if the gains, ``(n,)``, may be chance."""
     blocks = np.add.reduceat(gains, np.arange(0, len(gains), BLOCK))
@@ -350,10 +376,3 @@ def sure(gains: FloatArray) -> float:
         return 0.0
     is_first = halves(len(gains))
     return float(min(gains[is_first].mean(), gains[~is_first].mean()))
-
-
-def kinds_of(*numbers: FloatArray | npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
-    """Return a number for each different row of all *numbers* together, ``(n,)``."""
-    rows = np.concatenate(numbers, axis=1) + 0.0  # + 0.0 turns -0.0, which has other bits, into 0.0
-    known: dict[bytes, int] = {}
-    return np.array([known.setdefault(row.tobytes(), len(known)) for row in rows], dtype=np.intp)

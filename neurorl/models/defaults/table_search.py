@@ -10,12 +10,11 @@ import itertools
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.models.agent.memories import shown_by_each
 from neurorl.models.agent.past import PAST, Past
-from neurorl.models.defaults.hidden_state import halves
-from neurorl.models.defaults.memory_search import KEEPS, has_few_values, kinds_of, rewards_of, sure
+from neurorl.models.defaults.kinds import Kinds, both, kinds_of, left_by
+from neurorl.models.defaults.memory_search import KEEPS, has_few_values, rewards_of, sure
 from neurorl.numerics.arrays import FloatArray
 from neurorl.tasks.first_play import FirstPlay, acted_on, varying
 
@@ -24,12 +23,8 @@ _LEAST = 0.15
 observations come back, without such a need, 0.08 is the most: falls of a slippery cliff."""
 _OF_A_PART = 0.02
 """Ask so much for each part, so that fewer serve where they tell as much."""
-_MOST_SHOWN, _MOST_KINDS, _MOST_NUMBERS, _MOST_COUNTED = 100, 200, 11, 2**15
+_MOST_SHOWN, _MOST_KINDS, _MOST_NUMBERS = 100, 200, 11
 _ACTION = Past(sees_actions=True)
-_PRIOR = 1.0
-"""Count so many rows of what is known without a part, beside those with it."""
-
-_Codes = npt.NDArray[np.intp]
 
 
 def told_by_table(
@@ -72,7 +67,7 @@ def told_by_table(
     return have
 
 
-def _parts(play: FirstPlay, rows: FloatArray, chooses: Collection[str]) -> dict[Past, _Codes]:
+def _parts(play: FirstPlay, rows: FloatArray, chooses: Collection[str]) -> dict[Past, Kinds]:
     """Return each part of a past with the kind of what it shows at each step."""
     keys: list[int] = []
     if np.ptp(rows, axis=0).astype(bool).sum() <= _MOST_NUMBERS:
@@ -84,7 +79,7 @@ def _parts(play: FirstPlay, rows: FloatArray, chooses: Collection[str]) -> dict[
     ]
     shown = [*shown_by_each(rows, play.lengths, every), play.last_actions, play.last_rewards]
     every += [_ACTION, Past(sees_rewards=True)]
-    now, found = acted_on(play.lengths), dict[Past, _Codes]()
+    now, found = acted_on(play.lengths), dict[Past, Kinds]()
     for part, columns in zip(every, shown, strict=True):
         if all(name in chooses for name in part.named) and (numbers := varying(columns[now])).size:
             kinds = kinds_of(numbers)
@@ -107,20 +102,20 @@ class _Told:
     """
 
     def __init__(
-        self, base: _Codes, actions: _Codes, rewards: FloatArray, parts: Mapping[Past, _Codes]
+        self, base: Kinds, actions: Kinds, rewards: FloatArray, parts: Mapping[Past, Kinds]
     ) -> None:
         self._base, self._actions, self._parts = base, actions, parts
         self._rewards = (rewards - rewards.mean()) / rewards.std()
-        self._acted, self._of_base = _both(base, actions), self._left(base, base)
+        self._acted, self._of_base = both(base, actions), left_by(base, base, self._rewards)
 
     def rows(self, parts: Sequence[Past]) -> FloatArray:
         """Return which share of the squared reward actions tell at each step, ``(n,)``."""
         state = self._base
         for part in parts:
-            state = _both(state, self._parts[part])
+            state = both(state, self._parts[part])
         # A past of many kinds that tells nothing would itself leave more than none.
-        left = min(self._left(state, self._base), self._of_base, key=np.mean)
-        return left - self._left(_both(state, self._actions), self._acted)
+        left = min(left_by(state, self._base, self._rewards), self._of_base, key=np.mean)
+        return left - left_by(both(state, self._actions), self._acted, self._rewards)
 
     def best(self) -> list[tuple[float, tuple[Past, ...]]]:
         """Return the last action with one part or two others, by what actions tell beside them."""
@@ -129,22 +124,3 @@ class _Told:
         sets = [(_ACTION, *parts) for parts in every]
         measured = [(float(self.rows(parts).mean()), parts) for parts in sets]
         return sorted(measured, key=lambda one: _OF_A_PART * len(one[1]) - one[0])
-
-    def _left(self, kinds: _Codes, coarser: _Codes) -> FloatArray:
-        """Return squared errors of the means of kinds, drawn to those of coarser ones, ``(n,)``."""
-        is_first, errors = halves(len(kinds)), np.empty(len(kinds))
-        for fitted in (is_first, ~is_first):
-            known: FloatArray = np.zeros(len(kinds))
-            for codes in (coarser, kinds):
-                sums = np.bincount(codes[fitted], self._rewards[fitted], codes.max() + 1)
-                counts = np.bincount(codes[fitted], minlength=codes.max() + 1)
-                known = (sums[codes] + _PRIOR * known) / (counts[codes] + _PRIOR)
-            errors[~fitted] = ((self._rewards - known) ** 2)[~fitted]
-        return errors
-
-
-def _both(one: _Codes, other: _Codes) -> _Codes:
-    """Return a number for each pair of kinds, ``(n,)``, a small one."""
-    pairs = one * (other.max() + 1) + other
-    is_small = pairs.max() < _MOST_COUNTED
-    return np.asarray(pairs if is_small else np.unique(pairs, return_inverse=True)[1])

@@ -1,0 +1,57 @@
+"""Count rows by their kinds: numbers that say which rows are alike."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.numerics.arrays import BoolArray, FloatArray
+
+Kinds = npt.NDArray[np.intp]
+"""Number the kind of each row, ``(n,)``."""
+
+BLOCK = 25
+"""Fit every second block of so many rows and predict the others, then the reverse."""
+_MOST_FEW, _MOST_COUNTED, _MOST_NUMBERS = 16, 2**15, 11
+"""Take so many values for few, of so many numbers at most; count so many kinds without a list."""
+_PRIOR = 1.0
+"""Count so many rows of what is known of a coarser kind, beside those of a kind."""
+
+
+def halves(n: int) -> BoolArray:
+    """Return which of *n* rows are in every second block."""
+    return np.asarray(np.arange(n) // BLOCK % 2 == 0)
+
+
+def kinds_of(*numbers: FloatArray | Kinds) -> Kinds:
+    """Return a number for each different row of all *numbers* together, ``(n,)``."""
+    rows = np.concatenate(numbers, axis=1) + 0.0  # + 0.0 turns -0.0, which has other bits, into 0.0
+    known: dict[bytes, int] = {}
+    return np.array([known.setdefault(row.tobytes(), len(known)) for row in rows], dtype=np.intp)
+
+
+def few_of(numbers: FloatArray) -> list[Kinds]:
+    """Return the kinds of each number that takes a few values; none if there are too many."""
+    counted = [np.unique(column, return_inverse=True) for column in numbers.T]
+    few = [kinds for values, kinds in counted if 1 < len(values) <= _MOST_FEW]
+    return few if len(few) <= _MOST_NUMBERS else []
+
+
+def both(one: Kinds, other: Kinds) -> Kinds:
+    """Return a number for each pair of kinds, ``(n,)``, a small one."""
+    pairs = one * (other.max() + 1) + other
+    is_small = pairs.max() < _MOST_COUNTED
+    return np.asarray(pairs if is_small else np.unique(pairs, return_inverse=True)[1])
+
+
+def left_by(kinds: Kinds, coarser: Kinds, y: FloatArray) -> FloatArray:
+    """Return squared errors of the means of kinds, drawn to those of coarser ones, ``(n,)``."""
+    is_first, errors = halves(len(kinds)), np.empty(len(kinds))
+    for fitted in (is_first, ~is_first):
+        known: FloatArray = np.zeros(len(kinds))
+        for codes in (coarser, kinds):
+            sums = np.bincount(codes[fitted], y[fitted], codes.max() + 1)
+            counts = np.bincount(codes[fitted], minlength=codes.max() + 1)
+            known = (sums[codes] + _PRIOR * known) / (counts[codes] + _PRIOR)
+        errors[~fitted] = ((y - known) ** 2)[~fitted]
+    return errors
