@@ -264,6 +264,7 @@ class Named(gym.Env[Any, Any]):
 
     observation_space = MultiDiscrete([4, 6, 6, 6, 5])
     action_space = Discrete(3)
+    _is_named_now: bool
 
     def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
         super().reset(seed=seed)
