@@ -318,3 +318,29 @@ def test_changes_and_lags_are_remembered_together() -> None:
     together = extended(rows, lengths, Past(keeps))[:, 3:]
     alone = [extended(rows, lengths, Past((keep,)))[:, 3:] for keep in keeps]
     assert np.array_equal(together, np.concatenate(alone, axis=1))
+
+
+PASTS = {
+    "a mean": Past((0.9,)),
+    "lags and changes": Past((3.0, -2.0, 0.0)),
+    "held": Past(held_by=(0,)),
+    "held beside a memory": Past((1.0,), held_by=(2, 0)),
+    "sums": Past(summed_by=(-1, 1)),
+    "own ones": Past((0.0,), sees_actions=True, sees_rewards=True, held_by=(3,)),
+}
+
+
+@pytest.mark.parametrize("past", PASTS.values(), ids=PASTS)
+@pytest.mark.parametrize("lengths", [(7, 1, 30, 7, 2), (1,), (1, 1, 1), (40,), ()])
+def test_episodes_side_by_side_show_what_each_does_in_turn(
+    past: Past, lengths: tuple[int, ...]
+) -> None:
+    rows = np.random.default_rng(2).integers(0, 4, (sum(lengths), 5)).astype(float)
+    memories, rest = Memories(past, 1), iter(rows)
+    alone = []
+    for length in lengths:
+        memories.begin(0)
+        alone += [memories.see_numbers(0, next(rest)) for _ in range(length)]
+    together = extended(rows, lengths, past)
+    assert together.shape == (sum(lengths), past.size(5, 1))
+    assert np.array_equal(together, np.array(alone).reshape(together.shape))

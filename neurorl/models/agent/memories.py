@@ -154,7 +154,8 @@ def extended(rows: FloatArray, lengths: Sequence[int], past: Past, actions: int 
     rows: observations of episodes one after the other, ``(n, d)``, with the actions and rewards
     that are seen. lengths: the number of rows of each episode. actions: as of `Memories`.
     """
-    memories, kept, of_each = Memories(past, 1, actions=actions), None, np.array(lengths)
+    memories, kept = Memories(past, 1, actions=actions), None
+    of_each = np.array(lengths, dtype=np.intp)
     shown = np.empty((len(rows), past.size(rows.shape[1], actions)))
     firsts = np.cumsum(of_each) - of_each
     firsts = firsts[np.argsort(-of_each, kind="stable")]  # the longest first
