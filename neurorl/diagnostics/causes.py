@@ -237,8 +237,8 @@ def _blind(facts: Facts) -> Sign | None:
 
 
 def _powerless(facts: Facts) -> Sign | None:
-    if facts.config.sees_actions:
-        return None  # it sees them as they tell later rewards, which a few steps don't show
+    if facts.config.sees_actions or facts.is_better:
+        return None  # they tell later rewards, or have changed them, which a few steps don't show
     what = "its actions change neither the reward nor what is shown, as far as some steps tell"
     remedy = "look at the environment's step, and its action space, or show what came longer before"
     return _nothing(facts.hidden.effect, what, remedy)

@@ -351,7 +351,18 @@ NOISE = np.random.default_rng(1).normal(size=400)
             facts(NOISE + np.repeat([0.0, 5.0], [50, 350]), random=NOISE[:9], greedy=[5.0] * 9),
             "learned",
         ),
+        (
+            # Actions that have raised what is paid do something, whatever some steps tell.
+            facts(
+                NOISE + np.repeat([0.0, 5.0], [50, 350]),
+                random=NOISE[:9],
+                greedy=NOISE[:9],
+                look=lambda: Hidden(effect=0.0),
+            ),
+            "greedy",
+        ),
         (facts(NOISE, random=NOISE[:30] + 0.1), "short"),
+        (facts(NOISE, random=NOISE[:30] + 0.1, look=lambda: Hidden(effect=0.0)), "powerless"),
         (facts([1.0] * 100, random=[0.0, 1.0] * 20), "learned"),
         (facts(CHANCE[:19] + LONG, random=CHANCE), "learned"),
         (facts([*CHANCE[:19], -999.0, *LONG[:5]], random=CHANCE), "short"),
