@@ -155,15 +155,10 @@ def left_over(
     terms = [np.ones((len(seen), 1)), seen, *products(seen, degree)]
     x = np.concatenate(terms if more is None else [*terms, scaled(more)], axis=1)
     change = _of_ordinary_size(change)
-    squares_left = errors_of(x, change, [kinds]) / change.var(axis=0)
+    squares_left = residuals_of(x, change, [kinds]) ** 2 / change.var(axis=0)
     is_first = halves(len(x))
     share = np.array([squares_left[half].mean(axis=0) for half in (is_first, ~is_first)])
     return np.asarray(np.minimum(share, 1.0))
-
-
-def errors_of(x: FloatArray, y: FloatArray, kinds: Sequence[Kinds]) -> FloatArray:
-    """Return the squares of `residuals_of`, ``(n, c)``."""
-    return np.asarray(residuals_of(x, y, kinds) ** 2)
 
 
 def residuals_of(x: FloatArray, y: FloatArray, kinds: Sequence[Kinds]) -> FloatArray:
