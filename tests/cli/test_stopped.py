@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -109,13 +110,21 @@ def test_nothing_goes_on_where_nothing_was_written(
     assert not [*tmp_path.rglob("checkpoint.npz")]
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Let SIGINT interrupt, which a process that began in the background ignores."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_a_sweep_goes_on_where_a_checkpoint_was_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file.toml").write_text(SWEEP.format("neurorl-tests/Interrupts-v0", 3000))
     command = ["sweep", str(tmp_path / "file.toml"), "--out", str(tmp_path / "run")]
     monkeypatch.setattr(Interrupts, "at", 2100)  # behind the first play
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert main(command) == 130
     assert capsys.readouterr().err == f"neurorl: stopped; {GOES_ON}\n"
     monkeypatch.setattr(Interrupts, "at", -1)

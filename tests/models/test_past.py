@@ -333,7 +333,7 @@ def test_who_sees_its_actions_is_not_powerless() -> None:
     hidden = Hidden(effect=0.0)
     for sees, is_told in ((False, True), (True, False)):
         config = SimpleNamespace(sees_actions=sees)
-        facts: Any = SimpleNamespace(hidden=hidden, config=config)
+        facts: Any = SimpleNamespace(hidden=hidden, config=config, is_better=False)
         assert (causes._powerless(facts) is not None) == is_told
 
 
