@@ -52,12 +52,15 @@ def module_of(path: Path) -> str:
     return ".".join(path.with_suffix("").parts).removesuffix(".__init__")
 
 
-def rooms() -> dict[str, set[str]]:
-    """Return each room with the rooms that it imports, late imports included."""
+def rooms(*, by_name: bool = False) -> dict[str, set[str]]:
+    """Return each room with the rooms that it imports, late imports included.
+
+    by_name: whether modules count, too, that are imported by a name in quotes.
+    """
     modules = {module_of(path): path for path in files() if path.suffix == ".py"}
     arrows: dict[str, set[str]] = {_room(module): set() for module in modules}
     for module, path in modules.items():
-        for name in _imports(path):
+        for name in (*_imports(path), *(_imports_by_name(path) if by_name else ())):
             while name and name not in modules:
                 name = name.rpartition(".")[0]
             if name and _room(name) != _room(module):
@@ -78,6 +81,14 @@ def _imports(path: Path) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _imports_by_name(path: Path) -> Iterator[str]:
+    """Yield the modules that are imported by a name in quotes."""
+    for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
+        match node:
+            case ast.Call(ast.Attribute(attr="import_module"), [ast.Constant(str(name))]):
+                yield name
 
 
 def floors(arrows: dict[str, set[str]]) -> tuple[dict[str, int], list[str]]:
@@ -133,7 +144,7 @@ def core_rooms(arrows: dict[str, set[str]]) -> dict[str, set[str]]:
 def measure() -> dict[str, object]:
     """Return all figures by name."""
     arrows = rooms()
-    heights, circle = floors(arrows)
+    (heights, _), (_, circle) = floors(arrows), floors(rooms(by_name=True))
     inner = core_rooms(arrows)
     core_heights, _ = floors({room: below & inner.keys() for room, below in inner.items()})
     lines = {path: n_lines(path) for path in files()}
