@@ -344,3 +344,13 @@ def test_episodes_side_by_side_show_what_each_does_in_turn(
     together = extended(rows, lengths, past)
     assert together.shape == (sum(lengths), past.size(5, 1))
     assert np.array_equal(together, np.array(alone).reshape(together.shape))
+
+
+def test_sums_of_one_value_leave_those_of_others_alone() -> None:
+    """What is never added can't overflow."""
+    memories = Memories(Past(summed_by=(0,)), 1)
+    for value in (1.0, 2.0, 1.0, 2.0):
+        shown = memories.see_numbers(0, np.array([value, 1.7e308]))
+    sums = shown[2:].reshape(8, 2)
+    assert sums[1].tolist() == [1.0, 1.7e308]
+    assert sums[2].tolist() == [1.0, 1.7e308]

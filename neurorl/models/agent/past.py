@@ -131,8 +131,7 @@ def kept_apart(
     more = now.copy()
     if key >= 0:
         more[:, key] = 1.0  # counts the steps
-    summed = kept + more[:, None]
-    if key >= 0:
-        goes_on = last[:, key] == now[:, key]
-        summed = np.where(goes_on[:, None, None], summed, more[:, None])
-    return np.where(is_now[:, :, None], summed, kept)
+    goes_on = is_now if key < 0 else is_now & (last[:, key] == now[:, key])[:, None]
+    summed = np.where(is_now[:, :, None], more[:, None], kept)
+    np.add(kept, more[:, None], out=summed, where=goes_on[:, :, None])
+    return summed
