@@ -256,6 +256,22 @@ class Noise(Env):
         return shown, reward, self._left == 0, False, {}
 
 
+class Joint(Noise):
+    """Pay the action that one number names, if two others are alike: all three are shown."""
+
+    def __init__(self) -> None:
+        super().__init__(MultiDiscrete([3] * 11), Discrete(4))
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        self._seen, info = super().reset(seed=seed, options=options)
+        return self._seen, info
+
+    def step(self, action: Any) -> Any:
+        pays = action == self._seen[0] and self._seen[1] == self._seen[2]
+        self._seen, _, *ends = super().step(action)
+        return self._seen, float(pays), *ends
+
+
 class Named(gym.Env[Any, Any]):
     """Name one of some doors once; where the agent then stands and what lamps show is chance.
 
@@ -352,6 +368,15 @@ def test_a_place_that_was_named_is_missed_whatever_else_is_seen() -> None:
     rows = play.all_numbers()
     assert rows is not None
     assert missing_memories(play, rows, NOTHING, is_box=False)[:1] == (-1.0,)
+
+
+@pytest.mark.usefixtures("seeded")
+def test_what_a_number_was_is_not_missed_where_it_only_tells_what_it_is() -> None:
+    """It wasn't, before it changed, what it is now."""
+    play = playing.first_play(gym.wrappers.TimeLimit(Joint(), 100))
+    rows = play.all_numbers()
+    assert rows is not None
+    assert missing_memories(play, rows, NOTHING, is_box=True) == ()
 
 
 CONTROLS: dict[str, Callable[[], Env]] = {

@@ -30,11 +30,11 @@ def kinds_of(*numbers: FloatArray | Kinds) -> Kinds:
     return np.array([known.setdefault(row.tobytes(), len(known)) for row in rows], dtype=np.intp)
 
 
-def few_of(numbers: FloatArray) -> list[Kinds]:
+def few_of(numbers: FloatArray) -> dict[int, Kinds]:
     """Return the kinds of each number that takes a few values; none if there are too many."""
     counted = [np.unique(column, return_inverse=True) for column in numbers.T]
-    few = [kinds for values, kinds in counted if 1 < len(values) <= _MOST_FEW]
-    return few if len(few) <= _MOST_NUMBERS else []
+    few = {j: of for j, (values, of) in enumerate(counted) if 1 < len(values) <= _MOST_FEW}
+    return few if len(few) <= _MOST_NUMBERS else {}
 
 
 def both(one: Kinds, other: Kinds) -> Kinds:

@@ -7,6 +7,7 @@ observation and an action that pay different amounts, as told by what was seen b
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Collection, Mapping, Sequence
 
@@ -270,7 +271,7 @@ class _Search:
     ) -> None:
         self._past, self._actions = past, scaled(actions)
         self._held, self._acts = held, kinds_of(actions)
-        self._few = [] if held is None else few_of(seen)
+        self._few, self._now = ({}, {}) if held is None else (few_of(seen), few_of(held))
         self._kinds = kinds_of(seen, actions)
         self._shown = scaled(seen)
         self._products = [*_products(self._shown, [self._actions]), self._actions]
@@ -341,13 +342,16 @@ class _Search:
         """Return how much less the best pair of numbers leaves of the squares of *rest*, ``(n,)``.
 
         A pair is one that is seen and one that was, of few values each, with the action: a house
-        that was named is told by where an agent is, whatever else it sees.
+        that was named is told by where an agent is, whatever else it sees. What the second one is
+        now is known without a memory, as it may tell what it was.
         """
-        were = few_of(np.asarray(self._held) - memory) if self._few else []
-        pairs = ((both(one, self._acts), both(one, other)) for one in self._few for other in were)
-        left, none = rest[:, 0] ** 2, np.zeros(len(rest))
-        gains = (left - left_by(both(pair, self._acts), acted, rest[:, 0]) for acted, pair in pairs)
-        return max(gains, key=np.mean, default=none)
+        left, gains = rest[:, 0] ** 2, [np.zeros(len(rest))]
+        were = few_of(np.asarray(self._held) - memory) if self._few else {}
+        for place, one in itertools.product(were.keys() & self._now.keys(), self._few.values()):
+            known = both(both(one, self._now[place]), self._acts)
+            without = min(left, left_by(known, known, rest[:, 0]), key=np.mean)
+            gains.append(without - left_by(both(known, were[place]), known, rest[:, 0]))
+        return max(gains, key=np.mean)
 
     def _rest(
         self, y: FloatArray, kinds: Sequence[Kinds], more: Sequence[FloatArray]
