@@ -1,5 +1,7 @@
 """Test memories of earlier observations, and when an agent gets some."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +98,13 @@ def test_an_agent_gets_memories_only_where_something_is_hidden() -> None:
     shown = gym.make("Acrobot-v1")
     assert make_config(shown).memories == ()
     assert make_config(gym.make("Pendulum-v1")).memories == ()
+
+
+@pytest.mark.parametrize("make", [Positions, lambda: gym.make("Acrobot-v1"), Clock])
+def test_a_memory_that_is_named_leaves_other_choices_as_they_are(make: Callable[[], Any]) -> None:
+    found = make_config(make())
+    named = make_config(make(), "lif", {"memories": found.memories})
+    assert repr(replace(named, looks_at=())) == repr(replace(found, looks_at=()))
 
 
 class Evidence(gym.Env[Any, Any]):

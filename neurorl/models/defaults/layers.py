@@ -10,7 +10,7 @@ import numpy as np
 
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.critics import Layers
-from neurorl.models.agent.past import sees_past
+from neurorl.models.agent.past import PAST, sees_past
 from neurorl.models.agent.policies import Softmax
 from neurorl.models.deep.observations import Standardised
 from neurorl.models.defaults.boxes import MOST_JOINT, BoxRanges, sees_apart
@@ -30,6 +30,7 @@ _OF_SHARED = frozenset(
         *("gamma", "lambda_actor", "alpha_hidden", "alpha_output", "hidden", "weight_bound"),
         *("reward_scale", "schedule", "policy", "trunk", "critic", "modulator", "solved_at"),
         "looks_at",
+        *PAST,
     )
 )
 _NEW_OF_MANY = 0.035

@@ -108,19 +108,19 @@ def task_defaults(
     play = functools.cache(lambda: first_play(env))
     is_other, chosen = _is_other(named), {}
     shares = can_share and not spiking_critic and not of_modules(named)
-    gamma = _gamma(env, named)
-    is_seen_by_layers = shares and shows_images(env, play)
+    shares_whole, gamma = shares and not sees_past(named), _gamma(env, named)
+    is_seen_by_layers = shares_whole and shows_images(env, play)
     if not (is_other or is_seen_by_layers):
         chosen = _table(env, model, named, play, spiking_critic)
         if _tells_at_once(chosen) and "gamma" not in named:
             gamma = _GAMMA_AT_ONCE
-        is_seen_by_layers = shares and (
+        is_seen_by_layers = shares_whole and (
             misses_what_is_joint(env.observation_space, chosen, play)
             or is_kept_up(env, chosen, play)
         )
     if is_seen_by_layers:
         return _left_by(named, of_layers(env, chosen, gamma, play()))
-    if shares and (apart := numbers_apart(env, chosen, named, play)) is not None:
+    if shares_whole and (apart := numbers_apart(env, chosen, named, play)) is not None:
         lambda_ = LAMBDA_OF_ENDS if play().pays_at_ends else TABLES[model]["lambda_actor"]
         chosen = deep_on(apart, lambda_, LAMBDA_OF_NUMBERS, {})
     elif isinstance(chosen.get("cells"), (Select, ImageCells)):

@@ -144,7 +144,8 @@ _SHIPPED: dict[str, tuple[str, dict[str, Any]]] = {
     **{f"default of {env_id}": (env_id, {}) for env_id in (*_DISCRETE[3:], *_NUMBERS)},
     "default of Taxi-v4": ("Taxi-v4", {}),
     "tiles alone on Acrobot-v1": ("Acrobot-v1", {"trunk": "modules"}),
-    "memories": ("Acrobot-v1", {"memories": (0.9,)}),
+    "memories": ("Acrobot-v1", {"memories": (0.9,), "trunk": "modules"}),
+    "memories seen by layers": ("Acrobot-v1", {"memories": (0.9,)}),
     "neurons by equations": ("CartPole-v1", {**_SMALL, "neuron": ADAPTIVE_LIF}),
 }
 
