@@ -44,6 +44,7 @@ class LinearOptions(TypedDict, total=False):
     cells: Features
     features: Features
     memories: tuple[float, ...]
+    traces: tuple[float, ...]
     sees_actions: bool
     sees_rewards: bool
     held_by: tuple[int, ...]

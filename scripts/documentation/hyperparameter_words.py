@@ -44,6 +44,8 @@ SAID: dict[str, str] = {
     "AgentFields.carries": "whether membranes, traces and eligibilities last between decisions",
     "AgentFields.memories": "shares kept by running means that cells and features also read; from 2"
     " on, steps before; below 0, so many changes before",
+    "AgentFields.traces": "decays of traces that these also read: where something was, the fainter,"
+    " the longer ago",
     "AgentFields.sees_actions": "whether these also read what was chosen last in the episode",
     "AgentFields.sees_rewards": "whether these also read what the last step was paid",
     "AgentFields.held_by": "numbers by place; these also read what others were, not 0, when that"

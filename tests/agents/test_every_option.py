@@ -176,6 +176,7 @@ NOT_CHANGED: Mapping[str, str] = {
     "history": "are taps of history_lags, and refused in another number",
     "critic.changes": "needs features of changes; tests/models/test_history.py",
     "memories": "needs cells of memories; tests/models/test_memories.py",
+    "traces": "needs cells of traces; tests/models/test_motion.py",
     "sees_actions": "needs cells of actions; tests/models/test_own_actions.py",
     **dict.fromkeys(
         ("sees_rewards", "held_by", "summed_by"), "needs cells of these; tests/models/test_past.py"

@@ -21,18 +21,20 @@ from neurorl.network.connectors import Ends
 SHAPES = [((4, 5, 2), 3, 2), ((3, 3, 1), 3, 1), ((6, 4, 3), 2, 5), ((5, 5, 1), 1, 2)]
 
 
+@pytest.mark.parametrize("images", [1, 3])
 @pytest.mark.parametrize(("shape", "side", "filters"), SHAPES)
 def test_a_synapse_is_where_a_convolution_has_a_weight(
-    shape: tuple[int, int, int], side: int, filters: int
+    shape: tuple[int, int, int], side: int, filters: int, images: int
 ) -> None:
-    patches = Patches(shape, side, filters)
+    patches = Patches(shape, side, filters, images)
     rng = np.random.default_rng(0)
-    image, weights = rng.random(shape), rng.random((side * side * shape[2], filters))
+    image = rng.random((images, *shape))
+    weights = rng.random((images * side * side * shape[2], filters))
     synapses = patches.make(Ends("p", patches.n_inputs, patches.size, is_loop=False))
     assert not synapses.has_multapses()
     got = image.ravel() @ synapses.dense(weights.ravel()[patches.tie])
     expected = [
-        image[y : y + side, x : x + side].ravel() @ weights
+        image[:, y : y + side, x : x + side].ravel() @ weights
         for y in range(shape[0] - side + 1)
         for x in range(shape[1] - side + 1)
     ]

@@ -335,6 +335,7 @@ PASTS = {
     "held": Past(held_by=(0,)),
     "held beside a memory": Past((1.0,), held_by=(2, 0)),
     "sums": Past(summed_by=(-1, 1)),
+    "traces": Past((2.0,), traces=(0.8, 0.0), held_by=(1,)),
     "own ones": Past((0.0,), sees_actions=True, sees_rewards=True, held_by=(3,)),
 }
 

@@ -370,7 +370,7 @@ def test_a_reward_that_is_no_number_ends_a_run() -> None:
 
 
 @pytest.mark.parametrize("wrong", [3, None, "a", (1.5,), ("0",), (True, "x"), {0: 1}])
-@pytest.mark.parametrize("name", ["held_by", "summed_by", "memories"])
+@pytest.mark.parametrize("name", ["held_by", "summed_by", "memories", "traces"])
 def test_other_types_are_refused_by_name(name: str, wrong: Any) -> None:
     if (name, wrong) == ("memories", (1.5,)):
         wrong = ((0.9,),)

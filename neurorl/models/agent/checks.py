@@ -53,6 +53,7 @@ def check_memories(config: AgentFields) -> None:
     """Raise DescriptionError for too many memories, or for features without memories."""
     where, keeps = "agent.memories", config.memories
     check_limit(where, "memories", len(keeps), MAX_TAPS)
+    check_limit("agent.traces", "traces", len(config.traces), MAX_TAPS)
     check_limit("agent.held_by", "numbers", len(config.past.keys), MAX_TAPS)
     if config.sees_actions and config.policy.is_continuous:
         limit = "a policy that chooses among alternatives"
@@ -66,10 +67,10 @@ def check_memories(config: AgentFields) -> None:
             raise DescriptionError(where, "holds no memory", got=keep, limit=limit)
     for name, features in _that_remember(config).items():
         n = _numbers_of(features)
-        is_some = bool(config.past.keys) or n % (1 + len(keeps)) == 0
+        is_some = bool(config.past.keys) or n % config.past.copies == 0
         if not is_some or not isinstance(features, (Select, FromNumbers, Raw)):
             what = f"needs {name} of each number and of its change from each of its means"
-            limit = f"a vector, of a multiple of {1 + len(keeps)} numbers"
+            limit = f"a vector, of a multiple of {config.past.copies} numbers"
             raise DescriptionError(where, what, got=f"{type(features).__name__}, {n}", limit=limit)
 
 

@@ -69,7 +69,8 @@ class AgentFields(Described):
     to that layer. With ``memories``, ``cells`` and ``features`` also read how far each number of an
     observation is from its running means, one for each kept share, or from what it was a whole
     number of steps before, or (-1, -2, ...) some changes before
-    (`neurorl.models.agent.memories.Memories`). With ``sees_actions``, what was chosen last in the
+    (`neurorl.models.agent.memories.Memories`), and with ``traces`` how much is left of each, one
+    for each decay. With ``sees_actions``, what was chosen last in the
     episode is among these numbers, after those of the observation, and with ``sees_rewards`` what
     that was paid is the last of them. ``held_by`` names some of these numbers by their places, from
     0: what the others were when that one had each of its values last (0 to 7: which firm quotes a
@@ -142,6 +143,7 @@ class AgentFields(Described):
     depression: NotNegative = 0.5
     carries: Flag = False
     memories: Annotated[tuple[float, ...], Range(-MAX_TAPS, MAX_TAPS)] = ()
+    traces: Annotated[tuple[float, ...], Range(0, 1)] = ()
     sees_actions: Flag = False
     sees_rewards: Flag = False
     held_by: Annotated[tuple[int, ...], Range(0, MAX_SIZE)] = ()

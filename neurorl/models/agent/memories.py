@@ -27,6 +27,10 @@ class Memories:
     before, and one of -1 or less for what each number was before it changed last, or so many
     changes ago: a cue that is over, however long ago that is. Until then both are the first o.
 
+    A trace of decay d follows, as it was before o: ``m <- max(d m, o)`` for numbers that aren't
+    negative, such as pixels, 0 at first. It shows where something was, and the fainter, the longer
+    ago; with 0, the step before.
+
     What is kept by the values of a number (`neurorl.models.agent.past.Past.keys`) follows, as it
     was before o: the other numbers, for each value; 0 until it comes.
 
@@ -34,9 +38,9 @@ class Memories:
     the last one in the episode is among an observation's numbers, after its own, if they are seen:
     each counts from 1, and is 0 at first. What it was paid is the last of them, 0 at first.
 
-    means: of each environment, ``(K + C + L + 8 B, d)``: K means, what was up to C changes ago, the
-    last L observations, for keeps of -C and of L >= 2, and what is kept by the values of B numbers;
-    None before its episode. They are replaced, not changed.
+    means: of each environment, ``(K + C + L + 8 B + T, d)``: K means, what was up to C changes ago,
+    the last L observations, for keeps of -C and of L >= 2, what is kept by the values of B numbers,
+    and T traces; None before its episode. They are replaced, not changed.
     """
 
     def __init__(
@@ -52,6 +56,7 @@ class Memories:
         # What is recalled without a mean is set in every step, so its mean stays as it is.
         shares = [keep if 0.0 <= keep <= 1.0 else 1.0 for keep in keeps]
         self._keeps: FloatArray = np.array(shares, dtype=np.float64)[:, None]
+        self._decays: FloatArray = np.array(past.traces, dtype=np.float64)[:, None]
         self.means: list[FloatArray | None] = [None] * n
 
     def begin(self, i: int) -> None:
@@ -102,8 +107,9 @@ class Memories:
         """
         n, c, by, size = len(self._keeps), self._changes, len(self._by), now.shape[1]
         last = n + c + self._longest
-        if kept is None or kept.shape[1:] != (last + KEYS * by, size):
-            none = np.zeros((len(now), KEYS * by, size))
+        end = last + KEYS * by
+        if kept is None or kept.shape[1:] != (end + len(self._decays), size):
+            none = np.zeros((len(now), KEYS * by + len(self._decays), size))
             kept = np.concatenate([now[:, None].repeat(last, 1), none], axis=1)
         mean, before, past = kept[:, :n], kept[:, n : n + c], kept[:, n + c : last]
         if self._longest:
@@ -118,21 +124,22 @@ class Memories:
         each = now[:, None]
         shown = np.concatenate([now, (each - mean).reshape(len(now), n * size)], axis=1)
         mean = self._keeps * mean + (1.0 - self._keeps) * each
-        if not (self._longest or by):
+        traces = kept[:, end:]
+        if not (self._longest or by or traces.size):
             return shown, mean
         after = [mean, before]
         if self._longest:
             after += [past[:, 1:], each]
+        numbers = [shown, traces.reshape(len(now), -1)]
         if by:
-            held = [kept[:, k : k + KEYS] for k in range(last, last + KEYS * by, KEYS)]
+            held = [kept[:, k : k + KEYS] for k in range(last, end, KEYS)]
             then, own = past[:, -1] if self._longest else now, self._past.own(self._n_actions)
-            numbers = [shown]
             for key, of in zip(self._by, held, strict=True):
                 places = self._past.kept_by(*key, size, self._n_actions)
                 numbers.append(of[:, :, places].reshape(len(now), KEYS * len(places)))
                 after.append(kept_apart(of, *key, now, then, own))
-            shown = np.concatenate(numbers, axis=1)
-        return shown, np.concatenate(after, axis=1)
+        after.append(np.maximum(self._decays * traces, each))
+        return np.concatenate(numbers, axis=1), np.concatenate(after, axis=1)
 
     def copy(self, other: Memories) -> None:
         """Take over all that *other* remembers."""
@@ -183,7 +190,7 @@ def as_seen(play: FirstPlay, rows: FloatArray, past: Past) -> FloatArray:
         rows = np.concatenate([rows, play.last_actions], axis=1)
     if past.sees_rewards:
         rows = np.concatenate([rows, play.last_rewards], axis=1)
-    if not (past.memories or past.keys):
+    if not (past.memories or past.traces or past.keys):
         return rows
     check_places(past, rows.shape[1])
     return extended(rows, play.lengths, past, play.last_actions.shape[1])

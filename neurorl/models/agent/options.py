@@ -124,6 +124,7 @@ class AgentOptions(TypedDict, total=False):
     depression: float
     carries: bool
     memories: tuple[float, ...]
+    traces: tuple[float, ...]
     sees_actions: bool
     sees_rewards: bool
     held_by: tuple[int, ...]

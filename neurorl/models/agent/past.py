@@ -21,8 +21,9 @@ _VALUES = np.arange(float(KEYS))
 class Past:
     """Hold the fields of `neurorl.models.agent.fields.AgentFields` that say what is seen of before.
 
-    memories: keeps, as of `neurorl.models.agent.memories.Memories`. sees_actions, sees_rewards:
-    whether what was chosen last, and what that was paid, are among an observation's numbers.
+    memories: keeps, and traces: decays, as of `neurorl.models.agent.memories.Memories`.
+    sees_actions, sees_rewards: whether what was chosen last, and what that was paid, are among an
+    observation's numbers.
     held_by: places of numbers; the others of an observation are held as they were when this one had
     each of its values last, and weren't 0. By an own action what it was paid is held instead, or,
     where that isn't seen, what was shown after it. summed_by: the same of their sums, each over the
@@ -35,6 +36,7 @@ class Past:
     sees_rewards: bool = False
     held_by: tuple[int, ...] = ()
     summed_by: tuple[int, ...] = ()
+    traces: tuple[float, ...] = ()
 
     @classmethod
     def of(cls, config: object) -> Past:
@@ -50,6 +52,7 @@ class Past:
             sees_rewards=any(part.sees_rewards for part in parts),
             held_by=sum((part.held_by for part in parts), ()),
             summed_by=sum((part.summed_by for part in parts), ()),
+            traces=sum((part.traces for part in parts), ()),
         )
 
     def __bool__(self) -> bool:
@@ -90,7 +93,12 @@ class Past:
     def size(self, n: int, actions: int) -> int:
         """Return how many numbers are seen of *n*; arguments as of `kept_by`."""
         kept = sum(len(self.kept_by(*key, n, actions)) for key in self.keys)
-        return n * (1 + len(self.memories)) + KEYS * kept
+        return n * self.copies + KEYS * kept
+
+    @property
+    def copies(self) -> int:
+        """Return how many numbers memories and traces make of each, itself included."""
+        return 1 + len(self.memories) + len(self.traces)
 
 
 NOTHING = Past()

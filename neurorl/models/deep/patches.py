@@ -20,7 +20,9 @@ class Patches(Sparse):
     """Let *filters* neurons see each square patch of *side* x *side* places of an image.
 
     shape: rows, columns and channels of the image, ``(y columns + x) channels + channel`` a number
-    of its place. Neuron ``position filters + filter`` sees a patch; positions follow rows.
+    of its place. images: how many of this shape are seen, one after the other, each patch in all of
+    them: an image and a trace of those before. Neuron ``position filters + filter`` sees a patch;
+    positions follow rows.
 
     The weights of a filter are the same in all positions: a learner holds them as ``(K, filters)``,
     K the numbers in a patch. In a network each synapse has its copy.
@@ -29,11 +31,13 @@ class Patches(Sparse):
     shape: tuple[int, ...]
     side: int = 3
     filters: int = 16
+    images: int = 1
 
     def __post_init__(self) -> None:
         shape = tuple(positive("Patches.shape", n) for n in several("Patches.shape", self.shape))
         object.__setattr__(self, "shape", shape)
         positive("Patches.filters", self.filters, most=MAX_SIZE)
+        positive("Patches.images", self.images, most=MAX_SIZE)
         if len(shape) != 3:
             what = "needs rows, columns and channels"
             raise DescriptionError("Patches.shape", what, got=shape)
@@ -41,8 +45,8 @@ class Patches(Sparse):
 
     @property
     def n_inputs(self) -> int:
-        """Return how many numbers the image has."""
-        return int(np.prod(self.shape))
+        """Return how many numbers the images have."""
+        return self.images * int(np.prod(self.shape))
 
     @property
     def size(self) -> int:
@@ -55,9 +59,10 @@ class Patches(Sparse):
         rows, columns, channels = self.shape
         within = np.arange(self.side)
         top, left = np.arange(rows - self.side + 1), np.arange(columns - self.side + 1)
-        y = (top[:, None] + within)[:, None, :, None, None]
-        x = (left[:, None] + within)[None, :, None, :, None]
-        places = (y * columns + x) * channels + np.arange(channels)
+        y = (top[:, None] + within)[:, None, None, :, None, None]
+        x = (left[:, None] + within)[None, :, None, None, :, None]
+        above = rows * np.arange(self.images)[:, None, None, None]  # rows of the images before
+        places = ((above + y) * columns + x) * channels + np.arange(channels)
         return np.ascontiguousarray(places.reshape(len(top) * len(left), -1))
 
     @functools.cached_property

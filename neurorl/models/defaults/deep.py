@@ -23,7 +23,7 @@ from neurorl.models.defaults.observations import default_cells, seen_parts
 from neurorl.models.features import Features, Raw, SelectParts
 from neurorl.models.features.of_others import BlockMeans, blocks_for
 from neurorl.models.neurons.leaky import LIF
-from neurorl.storage.plain import PlainData
+from neurorl.storage.plain import Named, PlainData
 from neurorl.tasks.kinds import Environment, Space
 
 DEEP: PlainData = {
@@ -116,6 +116,22 @@ def deep_on(cells: Features, lambda_: float, of_critic: float, repeats: PlainDat
         "lambda_actor": lambda_,
         "critic": Layers(hidden=_ON_CELLS, alpha=_STEP_ON_CELLS, lambda_=of_critic),
     }
+
+
+def with_traces(fields: Named, traces: tuple[float, ...]) -> PlainData:
+    """Return the fields of layers that see traces of images in place of the images alone.
+
+    Empty if *fields* are those of layers that see no patches, or means of blocks.
+    """
+    cells, trunk, n = fields["cells"], fields["trunk"], 1 + len(traces)
+    if not traces or trunk.patches is None or not isinstance(cells, Raw):
+        return {}
+    cells = dataclasses.replace(cells, n=n * cells.n)
+    patches = dataclasses.replace(trunk.patches, images=n)
+    trunk = dataclasses.replace(trunk, patches=patches)
+    encoder = Current()  # traces are no flags
+    seen = {"cells": cells, "features": cells, "encoder": encoder, "trunk": trunk}
+    return {**seen, "traces": traces}
 
 
 def has_patches(space: Space) -> bool:

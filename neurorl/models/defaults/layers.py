@@ -14,10 +14,11 @@ from neurorl.models.agent.past import PAST, sees_past
 from neurorl.models.agent.policies import Softmax
 from neurorl.models.deep.observations import Standardised
 from neurorl.models.defaults.boxes import MOST_JOINT, BoxRanges, sees_apart
-from neurorl.models.defaults.deep import DEEP, deep_defaults, has_patches
+from neurorl.models.defaults.deep import DEEP, deep_defaults, has_patches, with_traces
 from neurorl.models.defaults.few_values import are_whole, number_cells
 from neurorl.models.defaults.hidden_state import flags_of_actions
 from neurorl.models.defaults.images import is_image
+from neurorl.models.defaults.motion import TRACES, hides_motion
 from neurorl.models.defaults.rates import LAMBDA_OF_TILES
 from neurorl.models.defaults.tables import hashed_cells, seen_once
 from neurorl.models.features import HashedStates, JointStates, Select
@@ -123,10 +124,23 @@ def numbers_apart(
     return cells if is_suited else None
 
 
-def of_layers(env: Environment, table: Named, gamma: float, play: FirstPlay) -> PlainData:
-    """Return the fields of hidden layers that see what is shown, as no *table* learns it."""
+def of_layers(
+    env: Environment,
+    table: Named,
+    gamma: float,
+    play: FirstPlay,
+    traces: tuple[float, ...] | None = None,
+) -> PlainData:
+    """Return the fields of hidden layers that see what is shown, as no *table* learns it.
+
+    traces: of images; None if the play is asked whether these hide motion.
+    """
     fields = deep_defaults(env, sees_patches=not isinstance(table.get("cells"), HashedStates))
     chosen = {**DEEP, **fields, "first_play_steps": play.steps}
+    if traced := with_traces(chosen, TRACES if traces is None else traces):
+        rows, shape = play.all_numbers(), env.observation_space.shape
+        if traces or (rows is not None and shape and hides_motion(play, rows, shape)):
+            chosen |= traced
     is_vector = isinstance(chosen["trunk"].observations, Standardised)
     if is_vector and isinstance(chosen["policy"], Softmax):
         chosen |= _of_vectors(chosen["critic"], gamma, play)

@@ -22,7 +22,7 @@ from neurorl.models.agent.options import check_names, with_options
 from neurorl.models.agent.policies import Softmax
 from neurorl.models.deep.network import least_steps
 from neurorl.models.deep.trunk import Shared
-from neurorl.models.defaults.deep import DEEP, deep_defaults
+from neurorl.models.defaults.deep import DEEP, deep_defaults, with_traces
 from neurorl.models.defaults.observations import (
     default_cells,
     default_features,
@@ -30,7 +30,7 @@ from neurorl.models.defaults.observations import (
     unseen,
 )
 from neurorl.models.defaults.rates import scale_of_wrapped
-from neurorl.models.defaults.tasks import task_defaults
+from neurorl.models.defaults.tasks import checked, task_defaults
 from neurorl.models.features import RBF, Concat, Fourier, GaussianCells, OneHot, PlaceCells, Tiles
 from neurorl.models.features.image_cells import ImageCells
 from neurorl.models.features.of_others import BlockMeans
@@ -257,7 +257,7 @@ def make_config(
     if not ({"cells"} if is_shared else {"cells", "features"}) <= overrides.keys():
         _warn_of_unseen(space)
     if is_shared:
-        return _made(preset, overrides)
+        return _remembering(env, _made(preset, overrides))
     if "cells" not in preset:
         preset["cells"] = default_cells(space)
         if model == "glm" and not isinstance(preset["cells"], OneHot):
@@ -266,21 +266,26 @@ def make_config(
     if "features" not in preset:
         preset["features"] = default_joint_cells(space) if joint else default_features(space)
     _warn_of_means(space, {k: v for k, v in preset.items() if k not in overrides})
-    config = _made(preset, overrides)
-    if config.past and space.shape is not None:
+    return _remembering(env, _made(preset, overrides))
+
+
+def _remembering(env: Environment, config: AgentConfig) -> AgentConfig:
+    """Return *config*. Raises DescriptionError for cells that don't read what it remembers."""
+    shape = env.observation_space.shape
+    if config.past and shape is not None:
         n_chosen = len(read_actions(env).groups(1))
-        n = math.prod(space.shape) + config.past.own(n_chosen)
-        check_remembered(config, n, n_chosen)
+        check_remembered(config, math.prod(shape) + config.past.own(n_chosen), n_chosen)
     return config
 
 
 def _deep(env: Environment, model: str, overrides: Named) -> AgentConfig:
     """Return the configuration of an agent with shared hidden layers: no first play chooses it."""
     preset = {"model": model, **DEEP, **deep_defaults(env)}
+    preset |= with_traces(preset, checked(overrides, ("traces",)).get("traces", ()))
     if env.spec is not None:
         preset["solved_at"] = env.spec.reward_threshold
     _warn_of_unseen(env.observation_space)
-    return _made(preset, overrides)
+    return _remembering(env, _made(preset, overrides))
 
 
 def _made(preset: Named, overrides: Named) -> AgentConfig:

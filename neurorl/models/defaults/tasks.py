@@ -16,7 +16,7 @@ from neurorl.models.agent.fields import LOOKED_AT, AgentFields
 from neurorl.models.agent.gaussian_policy import Gaussian
 from neurorl.models.agent.past import NOTHING, PAST, sees_past
 from neurorl.models.agent.schedules import HarmonicDecay
-from neurorl.models.defaults.deep import deep_on
+from neurorl.models.defaults.deep import deep_on, has_patches
 from neurorl.models.defaults.few_values import number_cells
 from neurorl.models.defaults.layers import (
     is_kept_up,
@@ -109,7 +109,9 @@ def task_defaults(
     is_other, chosen = _is_other(named), {}
     shares = can_share and not spiking_critic and not of_modules(named)
     shares_whole, gamma = shares and not sees_past(named), _gamma(env, named)
-    is_seen_by_layers = shares_whole and shows_images(env, play)
+    traces, others = _traces(named), {**named, "traces": ()}
+    shows = has_patches(env.observation_space) if traces else shows_images(env, play)
+    is_seen_by_layers = shares and not sees_past(others) and shows
     if not (is_other or is_seen_by_layers):
         chosen = _table(env, model, named, play, spiking_critic)
         if _tells_at_once(chosen) and "gamma" not in named:
@@ -119,7 +121,7 @@ def task_defaults(
             or is_kept_up(env, chosen, play)
         )
     if is_seen_by_layers:
-        return _left_by(named, of_layers(env, chosen, gamma, play()))
+        return _left_by(named, of_layers(env, chosen, gamma, play(), traces))
     if shares_whole and (apart := numbers_apart(env, chosen, named, play)) is not None:
         lambda_ = LAMBDA_OF_ENDS if play().pays_at_ends else TABLES[model]["lambda_actor"]
         chosen = deep_on(apart, lambda_, LAMBDA_OF_NUMBERS, {})
@@ -140,7 +142,7 @@ def task_defaults(
         if ("cells" not in chosen or "cells" in named) and not sees_past(named):
             _warn_of_still_cells(env.observation_space, named.get("cells"), play())
     if not (is_choice or spiking_critic or "critic" in {*named, *chosen}):
-        scale = {**chosen, **_checked(named, ("reward_scale",))}["reward_scale"]
+        scale = {**chosen, **checked(named, ("reward_scale",))}["reward_scale"]
         value = value_of_random_play(play(), gamma, scale)
         chosen |= {"critic": Optimistic.name, "critic.initial_value": value}
     if play.cache_info().currsize:
@@ -273,7 +275,7 @@ def _table(
         if "memories" not in named and not spiking_critic:
             chooses = {name for name in PAST if named.get(name, True)}
             past = past_for_table(space, play, "features" in named, chooses)
-        past = dataclasses.replace(past, **_checked(named, PAST))
+        past = dataclasses.replace(past, **checked(named, PAST))
         is_fine = not (spiking_critic or isinstance(env.action_space, gym.spaces.Box))
         cells = table_cells(space, play, past, is_fine)
     if not isinstance(cells, (OneHot, JointStates, HashedStates, Select, ImageCells)):
@@ -286,7 +288,13 @@ def _table(
     return fields
 
 
-def _checked(named: Named, names: Iterable[str]) -> PlainData:
+def _traces(named: Named) -> tuple[float, ...] | None:
+    """Return the traces that are *named*, or none if who says what is seen names none."""
+    says = not named.keys().isdisjoint(("memories", "trunk", "trunk.patches"))
+    return checked(named, ("traces",)).get("traces", () if says else None)
+
+
+def checked(named: Named, names: Iterable[str]) -> PlainData:
     """Return what is named of these. Raises DescriptionError for other types and ranges."""
     checks = checks_of(AgentFields)
     return {name: checks[name](f"agent.{name}", named[name]) for name in names if name in named}
