@@ -21,6 +21,7 @@ from neurorl.models.deep.trunk import Shared
 from neurorl.models.defaults.motion import TRACES
 from neurorl.models.defaults.presets import make_config
 from neurorl.models.features import Raw
+from neurorl.models.features.of_others import BlockMeans
 
 SHAPES = [(5, 9), (8, 8), (10, 6)]
 
@@ -142,6 +143,15 @@ def test_traces_that_are_named_are_seen_by_each_patch() -> None:
         agent = SpikingActorCritic(balls(drawn=True), seed=3, traces=(0.9, 0.5), **options)
         assert images_of(agent.config) == 3
         agent.learn(total_steps=40)
+
+
+def test_large_images_have_traces_if_these_are_named() -> None:
+    """Their first play doesn't keep every observation, so it isn't asked."""
+    assert make_config(balls((40, 40))).past == NOTHING
+    agent = SpikingActorCritic(balls((40, 40)), seed=3, traces=(0.5,))
+    assert isinstance(agent.config.cells, BlockMeans)
+    assert images_of(agent.config) == 2
+    agent.learn(total_steps=40)
 
 
 @pytest.mark.parametrize("name", ["memories", "traces", "trunk.patches"])

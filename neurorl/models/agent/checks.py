@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from neurorl.errors import DescriptionError, check_name
 from neurorl.models.actor import hidden_sizes, history_taps, least_window
 from neurorl.models.agent.fields import AgentFields
@@ -10,6 +12,7 @@ from neurorl.models.agent.past import check_places
 from neurorl.models.agent.statements import check_spiking, check_statements
 from neurorl.models.agent.writes import OnChip
 from neurorl.models.features import Features, FromNumbers, HashedStates, Raw, Select
+from neurorl.models.features.of_others import BlockMeans
 from neurorl.network.description import Network, Population
 from neurorl.network.limits import MAX_TAPS, check_limit
 from neurorl.network.modules import hidden_layers, module_projections
@@ -100,6 +103,8 @@ def _numbers_of(features: Features) -> int:
     """Return how many numbers of an observation these features read."""
     if isinstance(features, HashedStates):
         return features.length
+    if isinstance(features, BlockMeans):
+        return math.prod(features.shape)
     return features.n if isinstance(features, Select) else features.n_inputs
 
 

@@ -119,19 +119,20 @@ def deep_on(cells: Features, lambda_: float, of_critic: float, repeats: PlainDat
 
 
 def with_traces(fields: Named, traces: tuple[float, ...]) -> PlainData:
-    """Return the fields of layers that see traces of images in place of the images alone.
-
-    Empty if *fields* are those of layers that see no patches, or means of blocks.
-    """
+    """Return the fields of layers that see traces of images, too; empty if they see no patches."""
     cells, trunk, n = fields["cells"], fields["trunk"], 1 + len(traces)
-    if not traces or trunk.patches is None or not isinstance(cells, Raw):
+    if not traces or trunk.patches is None:
         return {}
-    cells = dataclasses.replace(cells, n=n * cells.n)
+    of = cells.of if isinstance(cells, BlockMeans) else cells
+    assert isinstance(of, Raw)
+    seen: Features = Raw(n * of.n, of.unit)
+    if isinstance(cells, BlockMeans):
+        seen = BlockMeans(seen, (n, *cells.shape), (n, *cells.blocks))
     patches = dataclasses.replace(trunk.patches, images=n)
     trunk = dataclasses.replace(trunk, patches=patches)
     encoder = Current()  # traces are no flags
-    seen = {"cells": cells, "features": cells, "encoder": encoder, "trunk": trunk}
-    return {**seen, "traces": traces}
+    fields = {"cells": seen, "features": seen, "encoder": encoder, "trunk": trunk}
+    return {**fields, "traces": traces}
 
 
 def has_patches(space: Space) -> bool:

@@ -137,10 +137,9 @@ def of_layers(
     """
     fields = deep_defaults(env, sees_patches=not isinstance(table.get("cells"), HashedStates))
     chosen = {**DEEP, **fields, "first_play_steps": play.steps}
-    if traced := with_traces(chosen, TRACES if traces is None else traces):
-        rows, shape = play.all_numbers(), env.observation_space.shape
-        if traces or (rows is not None and shape and hides_motion(play, rows, shape)):
-            chosen |= traced
+    traced = with_traces(chosen, TRACES if traces is None else traces)
+    if traced and (traces or hides_motion(play, chosen["cells"], chosen["trunk"].patches.shape)):
+        chosen |= traced
     is_vector = isinstance(chosen["trunk"].observations, Standardised)
     if is_vector and isinstance(chosen["policy"], Softmax):
         chosen |= _of_vectors(chosen["critic"], gamma, play)

@@ -8,6 +8,7 @@ import numpy as np
 
 from neurorl.models.defaults.kinds import both, kinds_of, left_by
 from neurorl.models.defaults.memory_search import sure
+from neurorl.models.features import Features
 from neurorl.numerics.arrays import FloatArray, IntArray
 from neurorl.tasks.first_play import FirstPlay, acted_on
 
@@ -20,17 +21,19 @@ such games have 0.02, Breakout without its trail 0.03; eleven that hide none hav
 _MOST_PATCHES = 200_000
 
 
-def hides_motion(play: FirstPlay, rows: FloatArray, shape: tuple[int, ...]) -> bool:
+def hides_motion(play: FirstPlay, cells: Features, shape: tuple[int, ...]) -> bool:
     """Return whether patches of the image before tell what comes next, beside those of the last.
 
     The next number of each place is predicted by the mean after the same 3 x 3 patch and action,
     then after the same two patches and action, in rows that weren't averaged: a ball goes on as it
     came, which one image doesn't show.
 
-    rows: every image of the play, ``(n, d)``. shape: rows, columns and perhaps channels.
+    cells: what layers see of an image. shape: its rows, columns and channels. False where not every
+    image was kept.
     """
-    n_places = math.prod(shape[:2])
-    images = rows.reshape(len(rows), n_places, -1)
+    rows, n_places = play.all_numbers(), math.prod(shape[:2])
+    if rows is None or len(rows) != sum(play.lengths):
+        return False
     now = acted_on(play.lengths)
     actions = np.zeros(len(rows), dtype=np.intp)
     actions[now] = kinds_of(np.array([np.ravel(a) for a in play.actions], dtype=np.float64))
@@ -38,7 +41,8 @@ def hides_motion(play: FirstPlay, rows: FloatArray, shape: tuple[int, ...]) -> b
     now = now[is_second][: _MOST_PATCHES // n_places]
     if not len(now):
         return False
-    patches = _patches(images[: now[-1] + 1], shape)
+    images = np.array([cells(row) for row in rows[: now[-1] + 2]]).reshape(-1, n_places, shape[2])
+    patches = _patches(images, shape)
     last, acts = patches[now].ravel(), actions[now].repeat(n_places)
     acted = both(last, acts)
     before = both(acted, patches[now - 1].ravel())
