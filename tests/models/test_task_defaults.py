@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -503,6 +504,27 @@ def test_hidden_layers_see_tiles_or_what_these_would_see_apart(
     for named in ({"gamma": 0.9}, {"critic.alpha": 1e-3}, {"policy.beta": 2.0}):
         assert make_config(env, "lif", named).trunk.is_shared == is_shared
     assert not make_config(env, can_share=False).trunk.is_shared
+
+
+@pytest.mark.parametrize("hidden", [16, (16, 8)])
+@pytest.mark.parametrize(
+    "space", [Box(-1.0, 1.0, (5,)), Box(0.0, 1.0, (6, 6)), MultiBinary(12), MultiDiscrete([9] * 6)]
+)
+def test_sizes_of_hidden_layers_that_are_named_leave_the_rest(
+    space: gym.Space[Any], hidden: Any
+) -> None:
+    config, named = make_config(Draws(space)), make_config(Draws(space), "lif", {"hidden": hidden})
+    assert config.trunk.is_shared
+    least = named.window - config.window
+    assert repr(named) == repr(replace(config, hidden=hidden, window=config.window + least))
+    assert least == (0 if hidden == 16 else 1)
+
+
+@pytest.mark.parametrize("make", [lambda: Draws(Discrete(90)), lambda: gym.make("Pendulum-v1")])
+def test_modules_have_the_hidden_layers_that_are_named(make: Callable[[], Any]) -> None:
+    config = make_config(make(), "lif", {"hidden": 4})
+    assert not config.trunk.is_shared
+    assert (config.hidden, config.bias) == (4, True)
 
 
 def test_answers_of_one_step_and_actions_that_are_numbers_have_tiles_alone() -> None:

@@ -106,8 +106,8 @@ def task_defaults(
     There is a first play only if a field depends on it.
     """
     play = functools.cache(lambda: first_play(env))
-    is_other, chosen = _is_other(named), {}
     shares = can_share and not spiking_critic and not of_modules(named)
+    is_other, chosen = _is_other({**named, "hidden": 0} if shares else named), {}
     shares_whole, gamma = shares and not sees_past(named), _gamma(env, named)
     traces, others = _traces(named), {**named, "traces": ()}
     shows = has_patches(env.observation_space) if traces else shows_images(env, play)
@@ -128,6 +128,8 @@ def task_defaults(
     elif isinstance(chosen.get("cells"), (Select, ImageCells)):
         has_layers = shares and suits_layers(env, chosen, play)
         chosen = _of_tiles(env, chosen, named, gamma, has_layers, play)
+    if "trunk" not in chosen and _is_other(named):
+        chosen, gamma = {}, _gamma(env, named)  # hidden layers of modules see no table
     if gamma != LEAST_GAMMA:
         chosen["gamma"] = gamma
     if isinstance(env.action_space, gym.spaces.Box):
