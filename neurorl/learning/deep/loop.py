@@ -81,7 +81,8 @@ class DeepLoop(NumpyLoop):
         self._cells_flat[k] = self.cells.flat(observation)
 
     def seer(self, shape: tuple[int, ...] | None) -> Callable[[int, Any], None]:
-        plain = type(self.cells) is Raw and self.cells.unit == 1.0 and self._memories is None
+        is_raw = type(self.cells) is Raw and self.cells.unit == 1.0 and not self.cells.usual
+        plain = is_raw and self._memories is None
         if not plain or shape is None or math.prod(shape) != self.cells.n_inputs:
             return self.see
         return self._cells_flat.reshape(self.n, *shape).__setitem__

@@ -11,6 +11,7 @@ from neurorl.errors import DescriptionError
 from neurorl.models.agent.past import KEYS, Past, check_places, kept_apart
 from neurorl.models.features import Features, FromNumbers, HashedStates, SelectParts
 from neurorl.models.features.base import parts_in
+from neurorl.models.features.of_others import BlockMeans
 from neurorl.numerics.arrays import FloatArray
 from neurorl.tasks.first_play import FirstPlay
 from neurorl.tasks.kinds import Shown
@@ -27,16 +28,17 @@ class Memories:
     before, and one of -1 or less for what each number was before it changed last, or so many
     changes ago: a cue that is over, however long ago that is. Until then both are the first o.
 
-    A trace of decay d follows, as it was before o: ``m <- max(d m, o)`` for numbers that aren't
-    negative, such as pixels, 0 at first. It shows where something was, and the fainter, the longer
-    ago; with 0, the step before.
+    A trace of decay d follows, as it was before o: ``m <- u + max(d |m - u|, |o - u|)``, u the
+    number's usual value, which m begins at: 0, or that of a channel of an image. It shows where
+    something was, and the fainter, the longer ago; with 0, the step before.
 
     What is kept by the values of a number (`neurorl.models.agent.past.Past.keys`) follows, as it
     was before o: the other numbers, for each value; 0 until it comes.
 
     keys: of a Dict's or Tuple's parts; empty for other observations. actions: of so many choices,
     the last one in the episode is among an observation's numbers, after its own, if they are seen:
-    each counts from 1, and is 0 at first. What it was paid is the last of them, 0 at first.
+    each counts from 1, and is 0 at first. What it was paid is the last of them, 0 at first. usual:
+    of each channel of an image; empty for 0.
 
     means: of each environment, ``(K + C + L + 8 B + T, d)``: K means, what was up to C changes ago,
     the last L observations, for keeps of -C and of L >= 2, what is kept by the values of B numbers,
@@ -44,7 +46,12 @@ class Memories:
     """
 
     def __init__(
-        self, past: Past, n: int, keys: Sequence[str | int] = (), actions: int = 1
+        self,
+        past: Past,
+        n: int,
+        keys: Sequence[str | int] = (),
+        actions: int = 1,
+        usual: Sequence[float] = (),
     ) -> None:
         self._keys, self._past, self._n_actions, keeps = tuple(keys), past, actions, past.memories
         self._none = np.full(actions if past.sees_actions else 0, -1)
@@ -57,6 +64,7 @@ class Memories:
         shares = [keep if 0.0 <= keep <= 1.0 else 1.0 for keep in keeps]
         self._keeps: FloatArray = np.array(shares, dtype=np.float64)[:, None]
         self._decays: FloatArray = np.array(past.traces, dtype=np.float64)[:, None]
+        self._usual = np.array(usual or (0.0,), dtype=np.float64)
         self.means: list[FloatArray | None] = [None] * n
 
     def begin(self, i: int) -> None:
@@ -110,6 +118,7 @@ class Memories:
         end = last + KEYS * by
         if kept is None or kept.shape[1:] != (end + len(self._decays), size):
             none = np.zeros((len(now), KEYS * by + len(self._decays), size))
+            none[:, KEYS * by :] = np.resize(self._usual, size)
             kept = np.concatenate([now[:, None].repeat(last, 1), none], axis=1)
         mean, before, past = kept[:, :n], kept[:, n : n + c], kept[:, n + c : last]
         if self._longest:
@@ -138,7 +147,10 @@ class Memories:
                 places = self._past.kept_by(*key, size, self._n_actions)
                 numbers.append(of[:, :, places].reshape(len(now), KEYS * len(places)))
                 after.append(kept_apart(of, *key, now, then, own))
-        after.append(np.maximum(self._decays * traces, each))
+        if traces.size:
+            usual = np.resize(self._usual, size)
+            faded = np.maximum(self._decays * np.abs(traces - usual), np.abs(each - usual))
+            after.append(usual + faded)
         return np.concatenate(numbers, axis=1), np.concatenate(after, axis=1)
 
     def copy(self, other: Memories) -> None:
@@ -152,7 +164,8 @@ def remembering(past: Past, cells: Features, n: int, actions: int) -> Memories |
     actions: as of `Memories`.
     """
     keys = cells.keys if isinstance(cells, (HashedStates, SelectParts)) else ()
-    return Memories(past, n, keys, actions) if past else None
+    usual = getattr(cells.of if isinstance(cells, BlockMeans) else cells, "usual", ())
+    return Memories(past, n, keys, actions, usual) if past else None
 
 
 def extended(rows: FloatArray, lengths: Sequence[int], past: Past, actions: int = 1) -> FloatArray:

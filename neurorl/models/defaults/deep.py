@@ -118,6 +118,14 @@ def deep_on(cells: Features, lambda_: float, of_critic: float, repeats: PlainDat
     }
 
 
+def with_usual(cells: Features, usual: tuple[float, ...]) -> Features:
+    """Return cells of images, or of means of their blocks, that measure pixels from usual ones."""
+    of = cells.of if isinstance(cells, BlockMeans) else cells
+    assert isinstance(of, Raw)
+    of = dataclasses.replace(of, usual=usual)
+    return dataclasses.replace(cells, of=of) if isinstance(cells, BlockMeans) else of
+
+
 def with_traces(fields: Named, traces: tuple[float, ...]) -> PlainData:
     """Return the fields of layers that see traces of images, too; empty if they see no patches."""
     cells, trunk, n = fields["cells"], fields["trunk"], 1 + len(traces)
@@ -125,7 +133,7 @@ def with_traces(fields: Named, traces: tuple[float, ...]) -> PlainData:
         return {}
     of = cells.of if isinstance(cells, BlockMeans) else cells
     assert isinstance(of, Raw)
-    seen: Features = Raw(n * of.n, of.unit)
+    seen: Features = dataclasses.replace(of, n=n * of.n)
     if isinstance(cells, BlockMeans):
         seen = BlockMeans(seen, (n, *cells.shape), (n, *cells.blocks))
     patches = dataclasses.replace(trunk.patches, images=n)

@@ -21,7 +21,7 @@ _MOST_KINDS, _LEVELS = 16, 4
 """Give each value of a channel a level, if there are at most 16; else cut its range in 4."""
 _MOST_NUMBERS = 128
 """Take more numbers than this on two or three axes for an image, whatever they are."""
-_LOOKS = 100
+_LOOKS, _USUAL = 100, 0.5
 _LEAST_WIDTH = 1e-6
 
 
@@ -46,6 +46,19 @@ def is_image(space: gym.spaces.Box, rows: FloatArray, lengths: Sequence[int]) ->
         return True
     is_stack = len(shape) == 2 and _moves_on(rows.reshape(-1, *shape), lengths)
     return not is_stack and bool(np.isfinite(space.low).all() and np.isfinite(space.high).all())
+
+
+def background(rows: FloatArray, channels: int) -> tuple[float, ...]:
+    """Return the value of each channel that at least half of its pixels have; none if all are 0.
+
+    A channel without such a value has 0. rows: images, ``(n, d)``, with channels last.
+    """
+    found = []
+    for pixels in rows.reshape(-1, channels).T:
+        values, counts = np.unique(pixels, return_counts=True)
+        most = int(counts.argmax())
+        found.append(float(values[most]) if counts[most] >= _USUAL * len(pixels) else 0.0)
+    return tuple(found) if any(found) else ()
 
 
 def _is_even(space: gym.spaces.Box, channels: int) -> bool:

@@ -10,14 +10,21 @@ import numpy as np
 
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.critics import Layers
+from neurorl.models.agent.encoders import Current
 from neurorl.models.agent.past import PAST, sees_past
 from neurorl.models.agent.policies import Softmax
 from neurorl.models.deep.observations import Standardised
 from neurorl.models.defaults.boxes import MOST_JOINT, BoxRanges, sees_apart
-from neurorl.models.defaults.deep import DEEP, deep_defaults, has_patches, with_traces
+from neurorl.models.defaults.deep import (
+    DEEP,
+    deep_defaults,
+    has_patches,
+    with_traces,
+    with_usual,
+)
 from neurorl.models.defaults.few_values import are_whole, number_cells
 from neurorl.models.defaults.hidden_state import flags_of_actions
-from neurorl.models.defaults.images import is_image
+from neurorl.models.defaults.images import background, is_image
 from neurorl.models.defaults.motion import TRACES, hides_motion
 from neurorl.models.defaults.rates import LAMBDA_OF_TILES
 from neurorl.models.defaults.tables import hashed_cells, seen_once
@@ -137,8 +144,12 @@ def of_layers(
     """
     fields = deep_defaults(env, sees_patches=not isinstance(table.get("cells"), HashedStates))
     chosen = {**DEEP, **fields, "first_play_steps": play.steps}
+    patches, rows = chosen["trunk"].patches, play.all_numbers()
+    if patches is not None and rows is not None and (usual := background(rows, patches.shape[2])):
+        chosen["cells"] = chosen["features"] = with_usual(chosen["cells"], usual)
+        chosen["encoder"] = Current()
     traced = with_traces(chosen, TRACES if traces is None else traces)
-    if traced and (traces or hides_motion(play, chosen["cells"], chosen["trunk"].patches.shape)):
+    if traced and (traces or hides_motion(play, chosen["cells"], patches.shape)):
         chosen |= traced
     is_vector = isinstance(chosen["trunk"].observations, Standardised)
     if is_vector and isinstance(chosen["policy"], Softmax):

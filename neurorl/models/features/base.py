@@ -208,17 +208,28 @@ def scaled_to_one(
 class Raw(Features):
     """See the n numbers of an array, one after the other, each divided by *unit*.
 
-    n: numbers of an observation. unit: such as 255 for bytes of an image, > 0.
+    n: numbers of an observation. unit: such as 255 for bytes of an image, > 0. usual: of each
+    channel of an image, such as a white background; then numbers are how far they are from it.
     """
 
     n: Annotated[int, Range(1, MAX_FEATURES)]
     unit: Annotated[float, Range(1e-30)] = 1.0
+    usual: Annotated[tuple[float, ...], Range(-1e30, 1e30)] = ()
 
     are_cells = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.usual and self.n % len(self.usual):
+            what, limit = "of another number of channels", f"a divisor of {self.n}"
+            raise DescriptionError("Raw.usual", what, got=len(self.usual), limit=limit)
 
     @property
     def size(self) -> int:
         return self.n
 
     def __call__(self, observation: Shown) -> FloatArray:
-        return numbers_of("Raw", observation, self.n) / self.unit
+        numbers = numbers_of("Raw", observation, self.n)
+        if self.usual:
+            numbers = np.abs(numbers - np.resize(self.usual, self.n))
+        return numbers / self.unit
