@@ -8,10 +8,12 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from deep_agents import SEEN, Small, deep_agent, loop_of
+from moving_balls import balls
 
 from neurorl import LinearActorCritic, ReparameterizedActorCritic, SpikingActorCritic
 from neurorl.errors import DescriptionError
 from neurorl.learning.deep.plan import first_copies
+from neurorl.models.agent.past import NOTHING
 from neurorl.models.deep.normalisation import Pool
 from neurorl.models.deep.patches import Patches
 from neurorl.models.deep.trunk import Shared
@@ -117,13 +119,39 @@ def test_large_images_are_seen_by_blocks() -> None:
         assert np.array_equal(weights, known_by_both[1][name]), name
 
 
-def test_channels_that_come_first_have_no_patches() -> None:
+@pytest.mark.parametrize(
+    ("shape", "images", "each"),
+    [
+        ((4, 20, 20), 4, (20, 20, 1)),
+        ((20, 20, 4), 1, (20, 20, 4)),
+        ((3, 3, 3), 1, (3, 3, 3)),
+        ((2, 9, 8), 2, (9, 8, 1)),
+        ((2, 9, 8, 3), 2, (9, 8, 3)),
+        ((4, 84, 84), 4, (21, 21, 1)),  # means of blocks
+        ((4, 84, 84, 3), 4, (11, 11, 3)),
+    ],
+)
+def test_channels_that_come_first_and_stacked_frames_are_images_side_by_side(
+    shape: tuple[int, ...], images: int, each: tuple[int, ...]
+) -> None:
     env = Small("shades")
-    for shape, has in (((4, 20, 20), False), ((20, 20, 4), True), ((3, 3, 3), True)):
-        env.observation_space = gym.spaces.Box(0, 255, shape, np.uint8)
-        trunk = make_config(env, "deep").trunk
-        assert isinstance(trunk, Shared)
-        assert (trunk.patches is not None) == has, shape
+    env.observation_space = gym.spaces.Box(0, 255, shape, np.uint8)
+    config = make_config(env, "deep")
+    assert isinstance(config.trunk, Shared)
+    patches = config.trunk.patches
+    assert patches is not None
+    assert (patches.images, patches.shape) == (images, each)
+    assert patches.n_inputs == config.cells.size
+
+
+def test_frames_that_a_wrapper_stacks_are_learned_by_patches() -> None:
+    stacked = gym.wrappers.FrameStackObservation(balls(), 2)
+    agent = SpikingActorCritic(stacked, seed=100)
+    assert isinstance(agent.config.trunk, Shared)
+    assert agent.config.trunk.patches is not None
+    assert (agent.config.trunk.patches.images, agent.config.past) == (2, NOTHING)
+    agent.learn(total_timesteps=5_000)
+    assert np.mean([episode.ret for episode in agent.episodes[-20:]]) > 15.0  # blind: below 5
 
 
 @pytest.mark.parametrize(

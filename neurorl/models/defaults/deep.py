@@ -136,7 +136,7 @@ def with_traces(fields: Named, traces: tuple[float, ...]) -> PlainData:
     seen: Features = dataclasses.replace(of, n=n * of.n)
     if isinstance(cells, BlockMeans):
         seen = BlockMeans(seen, (n, *cells.shape), (n, *cells.blocks))
-    patches = dataclasses.replace(trunk.patches, images=n)
+    patches = dataclasses.replace(trunk.patches, images=n * trunk.patches.images)
     trunk = dataclasses.replace(trunk, patches=patches)
     encoder = Current()  # traces are no flags
     fields = {"cells": seen, "features": seen, "encoder": encoder, "trunk": trunk}
@@ -144,23 +144,31 @@ def with_traces(fields: Named, traces: tuple[float, ...]) -> PlainData:
 
 
 def has_patches(space: Space) -> bool:
-    """Return whether observations are rows and columns of numbers from 0 to a limit.
-
-    Channels come last: a first axis shorter than the other two holds channels, and has no patches.
-    """
-    if not isinstance(space, gym.spaces.Box) or len(space.shape) not in (2, 3):
-        return False
-    if len(space.shape) == 3 and space.shape[0] < min(space.shape[1:]):
+    """Return whether observations are rows and columns of numbers from 0 to a limit, or several."""
+    if not isinstance(space, gym.spaces.Box) or len(space.shape) not in (2, 3, 4):
         return False
     bounded = (space.low >= 0).all() and np.isfinite(space.high).all()
-    return bool(bounded) and min(space.shape[:2]) >= _SIDE
+    return bool(bounded) and min(_images(space, space.shape)[1][:2]) >= _SIDE
+
+
+def _images(space: Space, blocks: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
+    """Return how many images there are in blocks of a space, and the shape of each.
+
+    Channels come last, but for a first axis of three that is shorter than both others: it holds
+    images of one channel, such as frames that a wrapper stacks, as does the first axis of four.
+    """
+    shape = space.shape or ()
+    is_stack = len(shape) == 4 or (len(shape) == 3 and shape[0] < min(shape[1:]))
+    images, each = (blocks[0], blocks[1:]) if is_stack else (1, blocks)
+    return images, (*each, 1)[:3]
 
 
 def _of_image(space: Any) -> PlainData:
     blocks = blocks_for(space.shape, _MOST_PLACES)
     of = Raw(int(np.prod(blocks)), float(space.high.max()) or 1.0)
     is_sharp = space.dtype.kind == "b" and blocks == space.shape
-    patches = Patches((*blocks, 1)[:3], _SIDE, _FILTERS)
+    images, shape = _images(space, blocks)
+    patches = Patches(shape, _SIDE, _FILTERS, images)
     pool = Pool(rate=_MEANS)
     trunk = dataclasses.replace(_POOLED, normalisation=pool, entropy=_ENTROPY, patches=patches)
     return {

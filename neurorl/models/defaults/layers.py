@@ -66,7 +66,8 @@ def shows_images(env: Environment, play: Callable[[], FirstPlay]) -> bool:
     if rows is None or hashed_cells(space, rows) is not None:
         return False
     places = BoxRanges.of(space, rows, play().is_better(len(rows))).places
-    return len(places) > MOST_JOINT and is_image(space, rows, play().lengths)
+    is_stack = len(space.shape) == 4
+    return len(places) > MOST_JOINT and (is_stack or is_image(space, rows, play().lengths))
 
 
 def misses_what_is_joint(space: Space, table: Named, play: Callable[[], FirstPlay]) -> bool:
@@ -149,7 +150,7 @@ def of_layers(
         chosen["cells"] = chosen["features"] = with_usual(chosen["cells"], usual)
         chosen["encoder"] = Current()
     traced = with_traces(chosen, TRACES if traces is None else traces)
-    if traced and (traces or hides_motion(play, chosen["cells"], patches.shape)):
+    if traced and (traces or hides_motion(play, chosen["cells"], patches)):
         chosen |= traced
     is_vector = isinstance(chosen["trunk"].observations, Standardised)
     if is_vector and isinstance(chosen["policy"], Softmax):

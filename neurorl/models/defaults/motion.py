@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from neurorl.models.deep.patches import Patches
 from neurorl.models.defaults.kinds import both, kinds_of, left_by
 from neurorl.models.defaults.memory_search import sure
 from neurorl.models.features import Features
@@ -21,17 +22,18 @@ such games have 0.02, Breakout without its trail 0.03; eleven that hide none hav
 _MOST_PATCHES = 200_000
 
 
-def hides_motion(play: FirstPlay, cells: Features, shape: tuple[int, ...]) -> bool:
+def hides_motion(play: FirstPlay, cells: Features, patches: Patches) -> bool:
     """Return whether patches of the image before tell what comes next, beside those of the last.
 
     The next number of each place is predicted by the mean after the same 3 x 3 patch and action,
     then after the same two patches and action, in rows that weren't averaged: a ball goes on as it
     came, which one image doesn't show.
 
-    cells: what layers see of an image. shape: its rows, columns and channels. False where not every
-    image was kept.
+    cells: what layers see of an image, or several at once. patches: says how many, and their shape.
+    False where not every image was kept.
     """
-    rows, n_places = play.all_numbers(), math.prod(shape[:2])
+    shape, rows = patches.shape, play.all_numbers()
+    n_places = math.prod(shape[:2])
     if rows is None or len(rows) != sum(play.lengths):
         return False
     now = acted_on(play.lengths)
@@ -41,11 +43,13 @@ def hides_motion(play: FirstPlay, cells: Features, shape: tuple[int, ...]) -> bo
     now = now[is_second][: _MOST_PATCHES // n_places]
     if not len(now):
         return False
-    images = np.array([cells(row) for row in rows[: now[-1] + 2]]).reshape(-1, n_places, shape[2])
-    patches = _patches(images, shape)
-    last, acts = patches[now].ravel(), actions[now].repeat(n_places)
+    seen = np.array([cells(row) for row in rows[: now[-1] + 2]])
+    each = seen.reshape(len(seen), patches.images, n_places, shape[2])
+    images = np.moveaxis(each, 1, 2).reshape(len(seen), n_places, -1)
+    around = _around(images, shape)
+    last, acts = around[now].ravel(), actions[now].repeat(n_places)
     acted = both(last, acts)
-    before = both(acted, patches[now - 1].ravel())
+    before = both(acted, around[now - 1].ravel())
     for numbers in np.moveaxis(images[now + 1], 2, 0):
         y = numbers.ravel()
         left = min((left_by(acted, of, y) for of in (last, acted)), key=np.mean)
@@ -55,7 +59,7 @@ def hides_motion(play: FirstPlay, cells: Features, shape: tuple[int, ...]) -> bo
     return False
 
 
-def _patches(images: FloatArray, shape: tuple[int, ...]) -> IntArray:
+def _around(images: FloatArray, shape: tuple[int, ...]) -> IntArray:
     """Return the kind of the patch around each place, ``(n, places)``; edges are kinds, too."""
     n, n_places, channels = images.shape
     pixels = kinds_of(images.reshape(-1, channels)).reshape(n, *shape[:2])
