@@ -8,12 +8,14 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
+from gymnasium.spaces import Box
 from moving_balls import balls
 
 from neurorl import SpikingActorCritic
 from neurorl.errors import DescriptionError
 from neurorl.models.agent.memories import Memories
 from neurorl.models.agent.past import Past
+from neurorl.models.defaults.deep import has_patches
 from neurorl.models.defaults.images import background
 from neurorl.models.defaults.presets import make_config
 from neurorl.models.features import Features, Raw
@@ -53,6 +55,38 @@ def test_a_background_changes_no_bit(colours: tuple[int, ...], shows: bool) -> N
         agent.learn(total_steps=120)
     for key, weights in on_black.weights.items():
         assert np.array_equal(weights, over.weights[key])
+
+
+class Within(gym.ObservationWrapper[Any, Any, Any]):
+    """Show images by numbers of another range."""
+
+    def __init__(self, env: gym.Env[Any, Any], low: float, high: float) -> None:
+        super().__init__(env)
+        self._low, self._unit = low, (high - low) / 255.0
+        shape = env.observation_space.shape
+        self.observation_space = Box(low, high, shape, np.float64)
+
+    def observation(self, observation: Any) -> Any:
+        return self._low + self._unit * observation
+
+
+@pytest.mark.parametrize("ends", [(0.0, 1.0), (-1.0, 1.0), (-0.5, 0.5), (-8.0, 0.0)])
+def test_a_range_changes_no_bit(ends: tuple[float, float]) -> None:
+    usual, within = (SpikingActorCritic(env, seed=3) for env in (balls(), Within(balls(), *ends)))
+    assert within.config.traces == usual.config.traces != ()
+    for agent in (usual, within):
+        agent.learn(total_steps=120)
+    for key, weights in usual.weights.items():
+        assert np.array_equal(weights, within.weights[key])
+
+
+def test_rows_of_measurements_are_numbers() -> None:
+    env = balls()
+    for space, has in ((Box(-1.0, 1.0, (5, 5)), False), (Box(0.0, 1.0, (5, 5)), True)):
+        assert has_patches(space) == has
+    for low in (-np.inf, -1.0):
+        assert has_patches(Box(low, 1.0, (6, 6, 2))) == (low == -1.0)
+    assert has_patches(env.observation_space)
 
 
 def test_means_of_blocks_are_measured_from_a_background() -> None:

@@ -19,10 +19,12 @@ from neurorl.models.deep.patches import Patches
 from neurorl.models.deep.step_size import RootMeanSquare
 from neurorl.models.deep.trunk import Shared
 from neurorl.models.defaults.boxes import box_of
+from neurorl.models.defaults.images import background
 from neurorl.models.defaults.observations import default_cells, seen_parts
 from neurorl.models.features import Features, Raw, SelectParts
 from neurorl.models.features.of_others import BlockMeans, blocks_for
 from neurorl.models.neurons.leaky import LIF
+from neurorl.numerics.arrays import FloatArray
 from neurorl.storage.plain import Named, PlainData
 from neurorl.tasks.kinds import Environment, Space
 
@@ -118,11 +120,15 @@ def deep_on(cells: Features, lambda_: float, of_critic: float, repeats: PlainDat
     }
 
 
-def with_usual(cells: Features, usual: tuple[float, ...]) -> Features:
-    """Return cells of images, or of means of their blocks, that measure pixels from usual ones."""
+def on_background(cells: Features, rows: FloatArray, channels: int) -> Features:
+    """Return cells of images, or of means of their blocks, that measure pixels from usual ones.
+
+    rows, channels: as of `background`.
+    """
     of = cells.of if isinstance(cells, BlockMeans) else cells
     assert isinstance(of, Raw)
-    of = dataclasses.replace(of, usual=usual)
+    low = of.usual[0] if of.usual else 0.0
+    of = dataclasses.replace(of, usual=background(rows, channels, low))
     return dataclasses.replace(cells, of=of) if isinstance(cells, BlockMeans) else of
 
 
@@ -144,11 +150,14 @@ def with_traces(fields: Named, traces: tuple[float, ...]) -> PlainData:
 
 
 def has_patches(space: Space) -> bool:
-    """Return whether observations are rows and columns of numbers from 0 to a limit, or several."""
+    """Return whether observations are rows and columns of numbers in a range, or several such.
+
+    Those of two axes begin at 0; others may be rows of measurements.
+    """
     if not isinstance(space, gym.spaces.Box) or len(space.shape) not in (2, 3, 4):
         return False
-    bounded = (space.low >= 0).all() and np.isfinite(space.high).all()
-    return bool(bounded) and min(_images(space, space.shape)[1][:2]) >= _SIDE
+    is_bounded = space.is_bounded() and (len(space.shape) > 2 or (space.low >= 0).all())
+    return bool(is_bounded) and min(_images(space, space.shape)[1][:2]) >= _SIDE
 
 
 def _images(space: Space, blocks: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
@@ -165,7 +174,9 @@ def _images(space: Space, blocks: tuple[int, ...]) -> tuple[int, tuple[int, ...]
 
 def _of_image(space: Any) -> PlainData:
     blocks = blocks_for(space.shape, _MOST_PLACES)
-    of = Raw(int(np.prod(blocks)), float(space.high.max()) or 1.0)
+    low = min(float(space.low.min()), 0.0)  # until an image is seen
+    unit = float(space.high.max()) - low
+    of = Raw(int(np.prod(blocks)), unit or 1.0, (low,) if low else ())
     is_sharp = space.dtype.kind == "b" and blocks == space.shape
     images, shape = _images(space, blocks)
     patches = Patches(shape, _SIDE, _FILTERS, images)

@@ -48,16 +48,16 @@ def is_image(space: gym.spaces.Box, rows: FloatArray, lengths: Sequence[int]) ->
     return not is_stack and bool(np.isfinite(space.low).all() and np.isfinite(space.high).all())
 
 
-def background(rows: FloatArray, channels: int) -> tuple[float, ...]:
+def background(rows: FloatArray, channels: int, low: float = 0.0) -> tuple[float, ...]:
     """Return the value of each channel that at least half of its pixels have; none if all are 0.
 
-    A channel without such a value has 0. rows: images, ``(n, d)``, with channels last.
+    A channel without such a value has *low*. rows: images, ``(n, d)``, with channels last.
     """
     found = []
     for pixels in rows.reshape(-1, channels).T:
         values, counts = np.unique(pixels, return_counts=True)
         most = int(counts.argmax())
-        found.append(float(values[most]) if counts[most] >= _USUAL * len(pixels) else 0.0)
+        found.append(float(values[most]) if counts[most] >= _USUAL * len(pixels) else low)
     return tuple(found) if any(found) else ()
 
 

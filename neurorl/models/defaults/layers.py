@@ -10,7 +10,6 @@ import numpy as np
 
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.critics import Layers
-from neurorl.models.agent.encoders import Current
 from neurorl.models.agent.past import PAST, sees_past
 from neurorl.models.agent.policies import Softmax
 from neurorl.models.deep.observations import Standardised
@@ -19,12 +18,12 @@ from neurorl.models.defaults.deep import (
     DEEP,
     deep_defaults,
     has_patches,
+    on_background,
     with_traces,
-    with_usual,
 )
 from neurorl.models.defaults.few_values import are_whole, number_cells
 from neurorl.models.defaults.hidden_state import flags_of_actions
-from neurorl.models.defaults.images import background, is_image
+from neurorl.models.defaults.images import is_image
 from neurorl.models.defaults.motion import TRACES, hides_motion
 from neurorl.models.defaults.rates import LAMBDA_OF_TILES
 from neurorl.models.defaults.tables import hashed_cells, seen_once
@@ -146,9 +145,9 @@ def of_layers(
     fields = deep_defaults(env, sees_patches=not isinstance(table.get("cells"), HashedStates))
     chosen = {**DEEP, **fields, "first_play_steps": play.steps}
     patches, rows = chosen["trunk"].patches, play.all_numbers()
-    if patches is not None and rows is not None and (usual := background(rows, patches.shape[2])):
-        chosen["cells"] = chosen["features"] = with_usual(chosen["cells"], usual)
-        chosen["encoder"] = Current()
+    if patches is not None and rows is not None:
+        cells = on_background(chosen["cells"], rows, patches.shape[2])
+        chosen["cells"] = chosen["features"] = cells
     traced = with_traces(chosen, TRACES if traces is None else traces)
     if traced and (traces or hides_motion(play, chosen["cells"], patches)):
         chosen |= traced
