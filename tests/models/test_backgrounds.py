@@ -84,8 +84,8 @@ def test_rows_of_measurements_are_numbers() -> None:
     env = balls()
     for space, has in ((Box(-1.0, 1.0, (5, 5)), False), (Box(0.0, 1.0, (5, 5)), True)):
         assert has_patches(space) == has
-    for low in (-np.inf, -1.0):
-        assert has_patches(Box(low, 1.0, (6, 6, 2))) == (low == -1.0)
+    for low in (-np.inf, -1.0, float(np.finfo(np.float32).min)):
+        assert has_patches(Box(low, 1.0, (6, 6, 2), np.float32)) == (low == -1.0)
     assert has_patches(env.observation_space)
 
 

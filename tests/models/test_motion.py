@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import pytest
+from gymnasium.spaces import Box
 from gymnasium.wrappers import TimeLimit
 from moving_balls import Walk, balls
 
@@ -17,10 +19,12 @@ from neurorl.models.agent.memories import Memories
 from neurorl.models.agent.past import NOTHING, Past
 from neurorl.models.deep.patches import Patches
 from neurorl.models.deep.trunk import Shared
-from neurorl.models.defaults.motion import TRACES
+from neurorl.models.defaults import tasks
+from neurorl.models.defaults.motion import TRACES, hides_motion
 from neurorl.models.defaults.presets import make_config
 from neurorl.models.features import Raw
 from neurorl.models.features.of_others import BlockMeans
+from neurorl.tasks.first_play import first_play
 
 SHAPES = [(5, 9), (8, 8), (10, 6)]
 
@@ -73,6 +77,27 @@ def test_the_default_learns_which_way_a_ball_goes() -> None:
         returns.append(evaluate(agent, episodes=50)["mean_return"])
     seen, blind = returns
     assert seen > 20.0 > 10.0 > blind
+
+
+def test_motion_is_found_where_actions_are_numbers() -> None:
+    class Numbers(gym.ActionWrapper[Any, Any, Any]):
+        action_space: Any = Box(-1.0, 1.0, (1,))
+
+        def action(self, action: Any) -> Any:
+            return int(action[0] > 0.0)
+
+    assert make_config(Numbers(balls())).past == Past(traces=TRACES)
+    assert make_config(Numbers(balls(drawn=True))).past == NOTHING
+
+
+def test_a_play_without_steps_hides_no_motion() -> None:
+    play = first_play(balls(), steps=0)
+    assert not hides_motion(play, Raw(128), Patches((8, 8, 2)))
+
+
+def test_agents_of_modules_ask_no_first_play_of_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "shows_images", lambda *_: pytest.fail("a play was asked for"))
+    make_config(balls(), "lif", {"actors": 2, "reward_scale": 1.0})
 
 
 def test_traces_that_are_named_are_seen_by_each_patch() -> None:

@@ -139,7 +139,7 @@ class Memories:
         after = [mean, before]
         if self._longest:
             after += [past[:, 1:], each]
-        numbers = [shown, traces.reshape(len(now), -1)]
+        numbers = [shown, traces.reshape(len(now), -1)] if traces.size else [shown]
         if by:
             held = [kept[:, k : k + KEYS] for k in range(last, end, KEYS)]
             then, own = past[:, -1] if self._longest else now, self._past.own(self._n_actions)
@@ -151,7 +151,8 @@ class Memories:
             usual = np.resize(self._usual, size)
             faded = np.maximum(self._decays * np.abs(traces - usual), np.abs(each - usual))
             after.append(usual + faded)
-        return np.concatenate(numbers, axis=1), np.concatenate(after, axis=1)
+        shown = np.concatenate(numbers, axis=1) if len(numbers) > 1 else shown
+        return shown, np.concatenate(after, axis=1)
 
     def copy(self, other: Memories) -> None:
         """Take over all that *other* remembers."""

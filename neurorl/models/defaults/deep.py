@@ -73,6 +73,7 @@ _SIDE, _FILTERS, _ENTROPY, _MEANS = 3, 8, 5e-3, 1e-4
 """Let 8 neurons see each 3 x 3 patch of an image. Chosen on MinAtar's Breakout, SpaceInvaders and
 Asterix, seeds 100 and 101, as are the steps and the entropy; the rate at which drives' means
 follow, on Freeway and SpaceInvaders, seed 100."""
+_LOWEST = -1e6  # a pixel; the least float of a type stands for no range
 _MOST_PLACES = 2_000
 """See larger images by the means of at most so many blocks."""
 
@@ -156,7 +157,8 @@ def has_patches(space: Space) -> bool:
     """
     if not isinstance(space, gym.spaces.Box) or len(space.shape) not in (2, 3, 4):
         return False
-    is_bounded = space.is_bounded() and (len(space.shape) > 2 or (space.low >= 0).all())
+    low = _LOWEST if len(space.shape) > 2 else 0.0
+    is_bounded = space.is_bounded() and (space.low >= low).all()
     return bool(is_bounded) and min(_images(space, space.shape)[1][:2]) >= _SIDE
 
 

@@ -30,15 +30,15 @@ def hides_motion(play: FirstPlay, cells: Features, patches: Patches) -> bool:
     came, which one image doesn't show.
 
     cells: what layers see of an image, or several at once. patches: says how many, and their shape.
-    False where not every image was kept.
+    False where not every image was kept. Actions that are numbers, each another one, aren't read.
     """
     shape, rows = patches.shape, play.all_numbers()
     n_places = math.prod(shape[:2])
     if rows is None or len(rows) != sum(play.lengths):
         return False
-    now = acted_on(play.lengths)
-    actions = np.zeros(len(rows), dtype=np.intp)
-    actions[now] = kinds_of(np.array([np.ravel(a) for a in play.actions], dtype=np.float64))
+    now, actions = acted_on(play.lengths), np.zeros(len(rows), dtype=np.intp)
+    if (taken := np.array(play.actions)).dtype.kind in "iu":
+        actions[now] = kinds_of(taken.reshape(len(taken), -1))
     is_second = np.isin(now - 1, now)  # of two steps of one episode
     now = now[is_second][: _MOST_PATCHES // n_places]
     if not len(now):

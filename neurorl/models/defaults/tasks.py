@@ -110,8 +110,9 @@ def task_defaults(
     is_other, chosen = _is_other({**named, "hidden": 0} if shares else named), {}
     shares_whole, gamma = shares and not sees_past(named), _gamma(env, named)
     traces, others = _traces(named), {**named, "traces": ()}
-    shows = has_patches(env.observation_space) if traces else shows_images(env, play)
-    is_seen_by_layers = shares and not sees_past(others) and shows
+    is_seen_by_layers = (shares and not sees_past(others)) and (
+        has_patches(env.observation_space) if traces else shows_images(env, play)
+    )
     if not (is_other or is_seen_by_layers):
         chosen = _table(env, model, named, play, spiking_critic)
         if _tells_at_once(chosen) and "gamma" not in named:
