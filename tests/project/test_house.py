@@ -22,8 +22,8 @@ BOUNDS = {
     # said or done twice, and 640 for looks in training, 170 for defaults of boards and costs,
     # 90 for actions of many choices, tiles that move and what was better before, 200 for running
     # statistics of wrappers, states that change whole or not at all, and output that is whole
-    "installed lines": 75_139,
-    "core lines": 42_597,
+    "installed lines": 75_140,
+    "core lines": 42_598,
     "program and executors": 2_027,
     "core rooms": 18,
     "core floors": 12,
@@ -32,7 +32,7 @@ BOUNDS = {
     "Any": 368,
 }
 LARGEST = {
-    "models": 9_841,
+    "models": 9_842,
     "validation": 7_341,
     "learning": 6_491,
     "native": 4_808,

@@ -20,9 +20,9 @@ class Patches(Sparse):
     """Let *filters* neurons see each square patch of *side* x *side* places of an image.
 
     shape: rows, columns and channels of the image, ``(y columns + x) channels + channel`` a number
-    of its place. images: how many of this shape are seen, one after the other, each patch in all of
-    them: an image and a trace of those before. Neuron ``position filters + filter`` sees a patch;
-    positions follow rows.
+    of its place. images: how many of this shape are seen, one after the other, such as stacked
+    frames or traces; a neuron sees the same patch of all of them. Neuron ``position filters +
+    filter`` sees a patch; positions follow rows.
 
     The weights of a filter are the same in all positions: a learner holds them as ``(K, filters)``,
     K the numbers in a patch. In a network each synapse has its copy.

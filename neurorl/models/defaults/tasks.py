@@ -107,7 +107,8 @@ def task_defaults(
     """
     play = functools.cache(lambda: first_play(env))
     shares = can_share and not spiking_critic and not of_modules(named)
-    is_other, chosen = _is_other({**named, "hidden": 0} if shares else named), {}
+    may_share = shares and not isinstance(env.observation_space, gym.spaces.Discrete)
+    is_other, chosen = _is_other({**named, "hidden": 0} if may_share else named), {}
     shares_whole, gamma = shares and not sees_past(named), _gamma(env, named)
     traces, others = _traces(named), {**named, "traces": ()}
     is_seen_by_layers = (shares and not sees_past(others)) and (
