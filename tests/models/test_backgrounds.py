@@ -1,4 +1,4 @@
-"""Images on any background are seen as they would be on a black one."""
+"""Check that images on any background are seen as they would be on a black one."""
 
 from __future__ import annotations
 

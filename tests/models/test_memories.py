@@ -357,7 +357,7 @@ def test_episodes_side_by_side_show_what_each_does_in_turn(
 
 
 def test_sums_of_one_value_leave_those_of_others_alone() -> None:
-    """What is never added can't overflow."""
+    """Add nothing to the sums of other values, so that these can't overflow."""
     memories = Memories(Past(summed_by=(0,)), 1)
     for value in (1.0, 2.0, 1.0, 2.0):
         shown = memories.see_numbers(0, np.array([value, 1.7e308]))

@@ -372,7 +372,7 @@ def test_a_place_that_was_named_is_missed_whatever_else_is_seen() -> None:
 
 @pytest.mark.usefixtures("seeded")
 def test_what_a_number_was_is_not_missed_where_it_only_tells_what_it_is() -> None:
-    """It wasn't, before it changed, what it is now."""
+    """Find no memory in a number that, once it changes, merely isn't what it was."""
     play = playing.first_play(gym.wrappers.TimeLimit(Joint(), 100))
     rows = play.all_numbers()
     assert rows is not None

@@ -1,4 +1,4 @@
-"""Images that hide how things move have a trace of those before, and others have none."""
+"""Check that images that hide how things move have a trace of those before, and others none."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_traces_that_are_named_are_seen_by_each_patch() -> None:
 
 
 def test_large_images_have_traces_if_these_are_named() -> None:
-    """Their first play doesn't keep every observation, so it isn't asked."""
+    """Ask no first play that doesn't keep every observation, but heed what is named."""
     assert make_config(balls((40, 40))).past == NOTHING
     agent = SpikingActorCritic(balls((40, 40)), seed=3, traces=(0.5,))
     assert isinstance(agent.config.cells, BlockMeans)

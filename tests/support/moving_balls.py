@@ -1,4 +1,4 @@
-"""Games of a ball that goes one way, which a single image doesn't show."""
+"""Make games of a ball that goes one way, which a single image doesn't show."""
 
 from __future__ import annotations
 
