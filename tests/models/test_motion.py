@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,10 @@ import numpy as np
 import pytest
 from gymnasium.spaces import Box
 from gymnasium.wrappers import TimeLimit
-from moving_balls import Walk, balls
+from moving_balls import Balls, Walk, balls
 
 from neurorl import LinearActorCritic, SpikingActorCritic, evaluate
+from neurorl.agents.replicas import Replicas
 from neurorl.errors import DescriptionError
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.memories import Memories
@@ -24,7 +26,9 @@ from neurorl.models.defaults.motion import TRACES, hides_motion
 from neurorl.models.defaults.presets import make_config
 from neurorl.models.features import Raw
 from neurorl.models.features.of_others import BlockMeans
+from neurorl.runs.training import train
 from neurorl.tasks.first_play import first_play
+from neurorl.tasks.groups import env_group
 
 SHAPES = [(5, 9), (8, 8), (10, 6)]
 
@@ -146,3 +150,31 @@ def test_both_loops_and_a_saved_agent_learn_the_same_within_an_episode(tmp_path:
     loaded.learn(total_steps=100)
     for key, weights in one.weights.items():
         assert np.array_equal(weights, loaded.weights[key])
+
+
+@pytest.mark.parametrize("loop", [None, "numpy"])
+@pytest.mark.parametrize("kind", [gym.vector.SyncVectorEnv, gym.vector.AsyncVectorEnv])
+def test_agents_of_a_vector_have_traces_of_their_own(kind: Any, loop: str | None) -> None:
+    """Agents whose episodes end at different steps learn as each does alone, bit for bit."""
+    config, seeds = make_config(balls(), "lif"), (4, 0, 7)
+    assert config.past.traces == TRACES
+    makers = [functools.partial(TimeLimit, Balls(), steps) for steps in (30, 7, 11)]
+    together = Replicas(env_group(kind(makers)), config, 2, seeds, backend="native", loop=loop)
+    together.learn(total_steps=40)
+    for k, (seed, make) in enumerate(zip(seeds, makers, strict=True)):
+        agent = SpikingActorCritic(make(), config=config, backend="native", seed=seed, loop=loop)
+        agent.learn(total_steps=40)
+        ours, theirs = together.state(k), agent.state()
+        assert ours.keys() == theirs.keys()
+        assert [key for key in theirs if ours[key].tobytes() != theirs[key].tobytes()] == []
+        agent.close()
+    together.close()
+
+
+def test_a_run_that_stops_within_an_episode_keeps_its_traces(tmp_path: Path) -> None:
+    def digest(name: str, steps: int, resume: bool = False) -> str:
+        return str(train("tests/Balls-v0", tmp_path / name, steps=steps, resume=resume)["digest"])
+
+    whole = digest("whole", 100)
+    assert digest("run", 47) != whole
+    assert digest("run", 100, resume=True) == whole
