@@ -39,6 +39,7 @@ class DeepNativeLoop(LoopInC, DeepLoop):
         lends = all(bias is not None for bias in biases.values())
         self._biases = biases if lends or not flows else {}
         self._writes_flows = lends and flows
+        self._stale: dict[str, Array] = {}  # rows that learned since they were put in force
         self._agent = self._make_agent(_READ, features_input=self._cells_flat)
         self._deep = self._make_deep()
         self._link(self._deep, decides=bool(self.window.steps) and lends, prefix="deep_")
@@ -77,6 +78,14 @@ class DeepNativeLoop(LoopInC, DeepLoop):
     def heed(self) -> None:
         self.settle()
         super().heed()
+
+    def arrays_in_force(self) -> list[Array]:
+        lent = [x.reshape(self.n, -1) for x in self._lent.values() if x is not None]
+        return [*self.memory.in_force.values(), *self._stale.values(), *lent]
+
+    def put_in_force(self, k: int) -> None:
+        self.settle()  # writes where a backend that lends its memory reads
+        self._tell()
 
     def _held(self, kind: type[c.Struct], of: str = "") -> dict[str, Array]:
         """Return the arrays of memory that a structure points to by their own names there."""
@@ -183,6 +192,8 @@ class DeepNativeLoop(LoopInC, DeepLoop):
         is_tied = self._ties[name] is not None
         place = ("copied_integers" if is_tied else "sent_integers") if integers else "copies"
         simulators = {place: lent} if integers or is_tied else {}
+        if is_late:
+            self._stale[name] = np.zeros((self.n, learning.shape[1]), np.uint8)
         return c.DeepSynapses(
             n_pre=learning.shape[1],
             n_post=learning.shape[2],
@@ -196,7 +207,7 @@ class DeepNativeLoop(LoopInC, DeepLoop):
             feedback_learns=self.trunk.feedback.learns and f"{name}.feedback" in memory.lasting,
             **self._held(c.DeepSynapses, f"{name}."),
             sent=memory.in_force[name],
-            stale=np.zeros((self.n, learning.shape[1]), np.uint8) if is_late else None,
+            stale=self._stale.get(name),
             **simulators,
         )
 

@@ -181,6 +181,18 @@ class Loop(Sight, abc.ABC):
                 weights[...] = self._nearest(name)
             self._write(name)
 
+    def put_in_force(self, k: int) -> None:
+        """Put in force for all agents what agent k has learned, which `memory` holds for all."""
+        self.settle()
+        self.write(k)
+
+    def arrays_in_force(self) -> list[Array]:
+        """Return arrays of what is in force, and of what waits to be, if learning writes them.
+
+        The first axis is the agents'. Who copies an agent's weights copies these with them.
+        """
+        return []
+
     def _take_levels(self) -> None:
         """Bring weights that aren't on their levels there."""
         for name in self._levels:

@@ -122,8 +122,7 @@ def _one_by_one(
 def _spread(loop: Loop, k: int) -> None:
     for array in _shared(loop):
         array[:] = array[k]
-    loop.settle()
-    loop.write(k)
+    loop.put_in_force(k)
 
 
 def _shared(loop: Loop) -> Iterator[Array]:
@@ -131,3 +130,4 @@ def _shared(loop: Loop) -> Iterator[Array]:
     for by_name in (loop.learned(), memory.norm, memory.accumulator, memory.means):
         yield from by_name.values()
     yield from (memory.value, memory.mean_reward, *memory.lasting_arrays().values())
+    yield from loop.arrays_in_force()
