@@ -39,7 +39,7 @@ class DeepNativeLoop(LoopInC, DeepLoop):
         lends = all(bias is not None for bias in biases.values())
         self._biases = biases if lends or not flows else {}
         self._writes_flows = lends and flows
-        self._stale: dict[str, Array] = {}  # rows that learned since they were put in force
+        self._beside: list[Array] = []  # rows that wait to be put in force, the simulator's copies
         self._agent = self._make_agent(_READ, features_input=self._cells_flat)
         self._deep = self._make_deep()
         self._link(self._deep, decides=bool(self.window.steps) and lends, prefix="deep_")
@@ -80,8 +80,7 @@ class DeepNativeLoop(LoopInC, DeepLoop):
         super().heed()
 
     def arrays_in_force(self) -> list[Array]:
-        lent = [x.reshape(self.n, -1) for x in self._lent.values() if x is not None]
-        return [*self.memory.in_force.values(), *self._stale.values(), *lent]
+        return [*self.memory.in_force.values(), *self._beside]
 
     def put_in_force(self, k: int) -> None:
         self.settle()  # writes where a backend that lends its memory reads
@@ -192,8 +191,9 @@ class DeepNativeLoop(LoopInC, DeepLoop):
         is_tied = self._ties[name] is not None
         place = ("copied_integers" if is_tied else "sent_integers") if integers else "copies"
         simulators = {place: lent} if integers or is_tied else {}
-        if is_late:
-            self._stale[name] = np.zeros((self.n, learning.shape[1]), np.uint8)
+        stale = np.zeros((self.n, learning.shape[1]), np.uint8) if is_late else None
+        beside = (stale, *simulators.values())
+        self._beside += [x.reshape(self.n, -1) for x in beside if x is not None]
         return c.DeepSynapses(
             n_pre=learning.shape[1],
             n_post=learning.shape[2],
@@ -207,7 +207,7 @@ class DeepNativeLoop(LoopInC, DeepLoop):
             feedback_learns=self.trunk.feedback.learns and f"{name}.feedback" in memory.lasting,
             **self._held(c.DeepSynapses, f"{name}."),
             sent=memory.in_force[name],
-            stale=self._stale.get(name),
+            stale=stale,
             **simulators,
         )
 
