@@ -5,7 +5,6 @@ The first cause that is found is the verdict; docs/diagnostics.md has the table.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +13,7 @@ import numpy as np
 from neurorl.diagnostics.monitor import Finding
 from neurorl.diagnostics.observed import MOVES, OUTSIDE, PAID, TOLD
 from neurorl.diagnostics.outcome import LEAST_EPISODES, Facts, RunVerdict, exceeds, mean_of, trend
+from neurorl.errors import format_message
 from neurorl.models.agent.past import Past
 
 _SELDOM = 0.05
@@ -43,24 +43,12 @@ class Cause:
     kind: str
     find: Callable[[Facts], Sign | None]
 
-    def verdict(self, facts: Facts) -> RunVerdict | None:
-        """Return the verdict if this is the cause."""
-        sign = self.find(facts)
-        if sign is None:
-            return None
-        verdict = facts.verdict(self.kind, sign.what, sign.remedy, sign.share)
-        if sign.finding is None:
-            return verdict
-        kind, words = sign.finding["kind"], sign.finding["message"]
-        return dataclasses.replace(verdict, kind=kind, words=words)
-
 
 def _compared(facts: Facts) -> str:
     """Return the figures in words."""
     words = ("at first", "at the end", "by random play", "by greedy play", "by drawing actions")
-    every = (facts.first, facts.last, facts.random, facts.greedy, facts.drawn)
-    means = map(mean_of, every)
-    said = [f"{m:.4g} {word}" for m, word in zip(means, words, strict=True) if m is not None]
+    pairs = zip(facts.means.values(), words, strict=True)
+    said = [f"{mean:.4g} {word}" for mean, word in pairs if mean is not None]
     return f"{facts.measure} {', '.join(said)}"
 
 
@@ -327,4 +315,9 @@ def judge(measures: Sequence[Facts]) -> RunVerdict:
     are better than random play and the returns aren't.
     """
     facts = next((each for each in measures if each.is_better), measures[0])
-    return next(found for cause in CAUSES if (found := cause.verdict(facts)) is not None)
+    found = ((cause.kind, cause.find(facts)) for cause in CAUSES)
+    kind, sign = next((kind, sign) for kind, sign in found if sign is not None)
+    words = format_message(f"agent of seed {facts.seed}", sign.what, remedy=sign.remedy or None)
+    if sign.finding is not None:
+        kind, words = sign.finding["kind"], sign.finding["message"]
+    return RunVerdict(kind, words, facts.measure, share=sign.share, **facts.means)

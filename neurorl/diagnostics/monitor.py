@@ -61,7 +61,7 @@ class Site:
         self._into = [
             _Synapses(p) for p in network.projections if p.post == name and p.plasticity is not None
         ]
-        self.acts = name in _leading_to_output(network)
+        self.acts = network.steps(name, "output") is not None
         sizes = [int(np.prod(network.weight_shape(s.name))) for s in self._into]
         bounds = sum(s.bound * n for s, n in zip(self._into, sizes, strict=True))
         self.bound = bounds / max(sum(sizes), 1)
@@ -105,13 +105,6 @@ class _Synapses:
         if w.size == 0 or (w.min() > self.low and w.max() < self.high):
             return 0
         return int(np.count_nonzero((w <= self.low) | (w >= self.high)))
-
-
-def _leading_to_output(network: Network) -> set[str]:
-    leading = {"output"}
-    for _ in network.nodes:
-        leading |= {p.pre for p in network.projections if p.post in leading}
-    return leading
 
 
 JUDGE_EVERY = 20

@@ -22,7 +22,7 @@ from neurorl.models.agent.past import NOTHING, Past
 from neurorl.models.defaults.hidden_state import delays, flags_of_actions, left_over, memories_for
 from neurorl.models.defaults.memory_search import kept_by_values, missing_memories, rewards_tell
 from neurorl.models.defaults.observations import unseen
-from neurorl.numerics.arrays import FloatArray, IntArray
+from neurorl.numerics.arrays import BoolArray, FloatArray, IntArray
 from neurorl.tasks.first_play import FirstPlay, acted_on, varying
 from neurorl.tasks.kinds import Space
 
@@ -199,6 +199,16 @@ class _Steps:
         rewards = np.concatenate(play.rewards)[:, None]
         return cls(rows, lengths, now, flags_of_actions(play), rewards, ends.astype(np.float64))
 
+    @property
+    def begins(self) -> BoolArray:
+        """Mark the first step of each episode."""
+        return np.concatenate([[True], self.ends[:-1, 0] > 0])
+
+    @property
+    def acted_before(self) -> FloatArray:
+        """Return the action before each one, ``(steps, k)``; 0 in the first step of an episode."""
+        return np.where(self.begins[:, None], 0.0, np.roll(self.acted, 1, axis=0))
+
     def known(self, *without: int) -> FloatArray:
         """Return the observations without some of their numbers, and the actions."""
         left = np.delete(self.rows[self.now], without, axis=1)
@@ -236,7 +246,7 @@ def _of_time(
     """
     follows, known = steps.follows(), steps.known()
     blank = np.concatenate([steps.rows[steps.now], np.zeros((len(known), 1))], axis=1)
-    before = np.concatenate([blank, _before(steps.acted, steps.lengths)], axis=1)
+    before = np.concatenate([blank, steps.acted_before], axis=1)
     left = left_over(blank, follows)
     effects = [(left - left_over(x, follows)).mean(axis=0) for x in (known, before)]
     effect = float(np.max(effects, initial=0.0))
@@ -259,7 +269,7 @@ def _of_time(
         def told(more: FloatArray) -> float:
             return _gain(left, left_over(np.concatenate([known, more], axis=1), rewards))
 
-        by_actions = told(_before(steps.acted, steps.lengths))
+        by_actions = told(steps.acted_before)
         if past:
             seen = as_seen(play, steps.rows, past)[steps.now, steps.rows.shape[1] :]
             by_rows = max(by_rows, told(seen))
@@ -293,53 +303,35 @@ def _counts(steps: _Steps) -> Iterator[tuple[str, FloatArray]]:
     That is the step's action, and the value that a number shows, among earlier values of a number.
     What an action was paid is averaged instead.
     """
-    rows = steps.rows[steps.now]
+    rows, acted = steps.rows[steps.now] + 0.0, steps.acted + 0.0  # + 0.0 turns -0.0 into 0.0
     values = [np.unique(column) for column in rows.T]
     few = [place for place, seen in enumerate(values) if 1 < len(seen) <= _MOST_VALUES]
-    yield "how often the action was taken before", _earlier(steps, steps.acted, steps.acted)
-    yield PAID, _paid(steps)
+    yield "how often the action was taken before", _count(_earlier(steps, acted, acted))
+    before = (paid[:-1] for paid in _earlier(steps, steps.acted, steps.acted))
+    yield PAID, np.array([[float(np.mean(paid)) if paid else 0.0] for paid in before])
     for one, other in itertools.product(few[:_MOST_COUNTED], repeat=2):
         what = f"how often observation[{other}] had the value of observation[{one}]"
-        yield what, _earlier(steps, rows[:, [one]], rows[:, [other]])
+        yield what, _count(_earlier(steps, rows[:, [one]], rows[:, [other]]))
 
 
-def _paid(steps: _Steps) -> FloatArray:
-    """Return the mean reward of each step's action, earlier in its episode; 0 if it is new."""
-    means: list[float] = []
-    paid: dict[bytes, list[float]] = {}
-    starts = set(np.cumsum([0, *(n - 1 for n in steps.lengths[:-1])]).tolist())
-    for k, (acted, reward) in enumerate(zip(steps.acted, steps.rewards[:, 0], strict=True)):
-        if k in starts:
-            paid = {}
-        known = paid.setdefault(acted.tobytes(), [])
-        means.append(float(np.mean(known)) if known else 0.0)
-        known.append(float(reward))
-    return np.array(means)[:, None]
+def _count(found: Iterator[list[float]]) -> FloatArray:
+    return np.array([[float(len(rewards))] for rewards in found])
 
 
-def _earlier(steps: _Steps, now: FloatArray, before: FloatArray) -> FloatArray:
-    """Return how many rows up to each one of *now*, in its episode, are the same in *before*.
+def _earlier(steps: _Steps, now: FloatArray, before: FloatArray) -> Iterator[list[float]]:
+    """Yield the rewards of rows up to each one of *now*, in its episode, that are so in *before*.
 
     A row of *before* counts in its own step too, as the observation is shown then already; so the
     count of a step's own action is more by one, which no prediction depends on.
     """
-    counts: list[float] = []
-    seen: dict[bytes, int] = {}
-    starts = set(np.cumsum([0, *(n - 1 for n in steps.lengths[:-1])]).tolist())
-    for k, (row, shown) in enumerate(zip(now + 0.0, before + 0.0, strict=True)):
-        if k in starts:
+    seen: dict[bytes, list[float]] = {}
+    for begins, row, shown, reward in zip(
+        steps.begins, now, before, steps.rewards[:, 0].tolist(), strict=True
+    ):
+        if begins:
             seen = {}
-        seen[shown.tobytes()] = seen.get(shown.tobytes(), 0) + 1
-        counts.append(float(seen.get(row.tobytes(), 0)))
-    return np.array(counts)[:, None]
-
-
-def _before(acted: FloatArray, lengths: Sequence[int]) -> FloatArray:
-    """Return the action before each one, ``(steps, k)``; 0 in the first step of an episode."""
-    before = np.roll(acted, 1, axis=0)
-    starts = np.cumsum([0, *(n - 1 for n in lengths[:-1])])
-    before[starts[starts < len(before)]] = 0.0
-    return before
+        seen.setdefault(shown.tobytes(), []).append(reward)
+        yield seen.get(row.tobytes(), [])
 
 
 def _gain(before: FloatArray, after: FloatArray) -> float:

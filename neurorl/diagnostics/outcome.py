@@ -12,7 +12,6 @@ import numpy as np
 
 from neurorl.diagnostics.monitor import Finding
 from neurorl.diagnostics.observed import Hidden
-from neurorl.errors import format_message
 from neurorl.models.agent.config import AgentConfig
 from neurorl.numerics.arrays import FloatArray
 from neurorl.storage.plain import PlainData
@@ -124,12 +123,11 @@ class Facts:
         """Return by how much the last returns exceed `base`."""
         return float(np.mean(self.last)) - self.base
 
-    def verdict(self, kind: str, what: str, remedy: str, share: float | None = None) -> RunVerdict:
-        """Return a verdict with these figures."""
-        every = (self.first, self.last, self.random, self.greedy, self.drawn)
-        first, last, by_chance, greedy, drawn = map(mean_of, every)
-        words = format_message(f"agent of seed {self.seed}", what, remedy=remedy or None)
-        return RunVerdict(kind, words, self.measure, first, last, by_chance, greedy, drawn, share)
+    @property
+    def means(self) -> dict[str, float | None]:
+        """Return the mean returns by the fields of `RunVerdict`."""
+        names = ("first", "last", "random", "greedy", "drawn")
+        return {name: mean_of(getattr(self, name)) for name in names}
 
 
 def exceeds(higher: FloatArray, lower: FloatArray, errors: float = _ERRORS) -> bool:

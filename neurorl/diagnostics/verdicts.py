@@ -1,46 +1,19 @@
 """Judge a population by its activity in the last episodes, and word the warnings.
 
-All use the last `WINDOW` episodes, and wait until as many have been played:
+docs/diagnostics.md has the tables of what is wrong when, and what *no better* and *surely* mean.
+Populations are judged by the last `WINDOW` episodes, when as many have been played.
 
-silent
-    Less than `SILENT` of a population's neuron-steps have a spike: nothing is passed on, and
-    eligibilities are 0 with most rules.
-saturated
-    More than `SATURATED` of the steps in which its neurons could spike (outside of refractory
-    periods) have one: its spikes say nothing about the input.
-clipped
-    More than `CLIPPED` of the weights into it are at their bounds, within a hundredth of the range.
-    A bound of 0 doesn't count: a weight there is off, which sparse networks learn.
-drifting
-    The mean |w| into it exceeds ``GROWTH`` times its value before learning by 2 % of the bound, is
-    above `SLIGHT` of the bound, and the agent is surely no better than at the start; from
-    `DRIFT_AFTER` episodes on. Only for populations that lead to the output: a critic may learn long
-    before the actor does.
-stuck
-    For population ``output``: one action has a mean probability above `STUCK`, without exploration,
-    and the agent is no better than at the start; from `STUCK_AFTER` episodes on.
+A silent population passes nothing on, and eligibilities are 0 with most rules; spikes of a
+saturated one say nothing about the input. A weight at a bound of 0 isn't clipped: it is off, which
+sparse networks learn. Only what leads to the output may drift: a critic may learn long before the
+actor does. If returns are noisy, as in episodes of one decision, an agent may learn, with weights
+that rightly grow, long before it is better beyond noise, so it has to be *surely* no better.
+Weights that grow steadily at a constant return are no sign: weights of healthy agents do so for
+hundreds of episodes after the task is solved.
 
-*No better than at the start*: the mean discounted return of the last `WINDOW` episodes doesn't
-exceed the mean of the first ones by more than twice the standard error of the difference. *Surely*
-so: the last mean plus three such errors would exceed it by less than a tenth. If returns are noisy,
-as in episodes of one decision, an agent may learn, with weights that rightly grow, long before it
-is better beyond noise. Weights that grow steadily at a constant return are no sign: weights of
-healthy agents do so for hundreds of episodes after the task is solved.
-
-Agents are judged by their returns, too: no reward, no progress, rewards too small or too large. All
-use discounted returns, and apply to agents that are no better than at the start:
-
-unrewarded
-    Every return was 0, over `REWARDED_BY` episodes or more: values never leave 0.
-flat
-    The last `FLAT_AFTER` returns are equal and below the best one, or all of `SAME_AFTER` or more
-    returns are equal.
-faint
-    No scaled return reached `FAINT`, over `JUDGED_FROM` episodes or more: modulators, which have
-    the size of returns, hardly move a weight.
-loud
-    Half of the last scaled returns exceed `LOUD`, so nearly every modulator is clipped, and they
-    aren't in the best quarter so far (an agent may learn all in its first episodes).
+Modulators have the size of returns: those of faint returns hardly move a weight, and those of loud
+ones are nearly all clipped. Returns in the best quarter so far aren't loud: an agent may learn all
+in its first episodes.
 """
 
 from __future__ import annotations
@@ -105,27 +78,26 @@ def _remedy(
     learning_rate: float | None,
 ) -> str:
     alpha = rate_of(population.name, config, learning_rate)
-    bound = f"weight_bound (now {config.weight_bound:g})"
-    own = config.description is not None
-    if kind == "silent":
-        if from_start:
-            return f"lower the neurons' {_now(population, 'threshold')}, or raise their bias"
-        return f"lower {alpha}"
-    if kind == "saturated":
-        if from_start:
-            return f"lower the neurons' {_now(population, 'bias')}, or raise their threshold"
-        return f"lower {alpha} or " + ("the bounds of the weights" if own else bound)
+    parameters = {"silent": ("threshold", "bias"), "saturated": ("bias", "threshold")}
+    if from_start and kind in parameters:
+        high, low = parameters[kind]
+        return f"lower the neurons' {_now(population, high)}, or raise their {low}"
     if kind == "clipped" and population.name == config.critic.population:
         return f"raise {config.critic.widening}"
-    if kind == "clipped":
-        return f"lower {alpha}, or widen " + ("the bounds of the weights" if own else bound)
-    if kind == "drifting":
-        rule = config.learning_rule
-        if isinstance(rule, SynapseRule) or rule.is_centred or learning_rate is not None:
-            return f"lower {alpha}"
-        return f"lower {alpha}, or take a centred rule such as 'spikes-only' (now {rule.name!r})"
-    remedy = f"lower {alpha}" + (f" or {config.policy.remedy}" if config.policy.remedy else "")
-    return remedy + memory_hint(config)
+    rule, of_policy = config.learning_rule, config.policy.remedy
+    is_centred = isinstance(rule, SynapseRule) or rule.is_centred or learning_rate is not None
+    centred = f", or take a centred rule such as 'spikes-only' (now {rule.name!r})"
+    bounds = f"weight_bound (now {config.weight_bound:g})"
+    if config.description is not None:
+        bounds = "the bounds of the weights"
+    more = {
+        "silent": "",
+        "saturated": f" or {bounds}",
+        "clipped": f", or widen {bounds}",
+        "drifting": "" if is_centred else centred,
+        "stuck": (f" or {of_policy}" if of_policy else "") + memory_hint(config),
+    }
+    return f"lower {alpha}{more[kind]}"
 
 
 def rate_of(population: str, config: AgentConfig, learning_rate: float | None) -> str:
@@ -236,7 +208,7 @@ def verdicts(figures: RecentFigures) -> Verdicts:
 
 
 class Standing(NamedTuple):
-    """Compare an agent with its start; the two fields are not opposites, see the module."""
+    """Compare an agent with its start; the fields are no opposites, see docs/diagnostics.md."""
 
     better: bool
     surely_no_better: bool
