@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from neurorl.cli.options import TRUST, added, look_here
@@ -132,16 +131,9 @@ def _print(result: Agreement) -> None:
 
 
 def _cells(row: Row) -> list[str]:
+    from neurorl.validation.compare import places
+
     shown = f"{row['quantity']} of {row['projection'] or row['population']}"
     difference = "-" if row["verdict"] == "exact" else cell(row["difference"])
-    first = row["first_divergence"]
-    return [shown, row["verdict"], difference, _where(first) if first else "-", cell(row["cause"])]
-
-
-def _where(first: Mapping[str, object]) -> str:
-    if "step" in first:
-        neuron = "" if first["neuron"] is None else f", neuron {first['neuron']}"
-        return f"step {first['step']}{neuron}"
-    if first["update"] is None:
-        return f"episode {first['episode']}"
-    return f"update {first['update']}"
+    first = next(iter(places(row["first_divergence"])), "-")
+    return [shown, row["verdict"], difference, first, cell(row["cause"])]

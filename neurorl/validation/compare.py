@@ -66,6 +66,16 @@ class Pair:
         return {**row, "difference": difference, **more, "first_divergence": first}
 
 
+def places(first: PlainData | None) -> list[str]:
+    """Return where a first divergence is, in words: a step and neuron, or update and episode."""
+    if first is None:
+        return []
+    if "step" not in first:
+        return [f"{of} {first[of]}" for of in ("update", "episode") if first[of] is not None]
+    neuron = "" if first["neuron"] is None else f", neuron {first['neuron']}"
+    return [f"step {first['step']}{neuron}"]
+
+
 def caused(row: Row, cause: str | None, detail: str | None) -> Row:
     """Return a row with its cause, if it isn't exact."""
     exact = row["verdict"] == "exact"
@@ -112,7 +122,7 @@ class _Rows:
         difference = abs(rates[0] - rates[1]) / largest if largest else 0.0
         if self.pair.exact:  # then a rate that agrees says nothing
             difference = float(differs.sum() / max(one.sum() + other.sum(), 1))
-        first = self._first(differs, np.arange(len(one)), name)
+        first = self.scenario.first(differs, name)
         row = self.pair.row("spikes", name, first is None, difference, "rate", first)
         row |= {"neurons": population.size}
         row |= {"spikes_a": int(one.sum()), "spikes_b": int(other.sum())}
@@ -144,7 +154,7 @@ class _Rows:
         ends = np.cumsum([window.n_steps for window in self.scenario.stimulus]) - 1
         n_steps = self.traces[0].n_steps
         steps = np.concatenate([np.arange(n_steps), ends])
-        first = self._first(np.any(apart > 0, axis=1), steps, name)
+        first = self.scenario.first(np.any(apart > 0, axis=1), name, steps)
         median = float(np.median(apart)) / scale
         more: Row = {"largest_difference": float(apart.max()) / scale, "compared": int(apart.size)}
         more["traced_steps"] = n_steps
@@ -173,13 +183,3 @@ class _Rows:
         more: Row = {"agreement": 1.0 - share, "decisions": len(differs)}
         equal = where is None
         return self.pair.row("decisions", "output", equal, share, "decisions", where, **more)
-
-    def _first(
-        self, differs: npt.NDArray[np.bool_], steps: npt.NDArray[np.int64], population: str
-    ) -> PlainData | None:
-        """Return where a mask ``(rows, n)`` is first set; steps: the step of each row."""
-        if not differs.any():
-            return None
-        k = int(differs.any(axis=1).argmax())
-        where = self.scenario.place(int(steps[k]))
-        return {**where, "population": population, "neuron": int(differs[k].argmax())}

@@ -45,14 +45,6 @@ class Change(NamedTuple):
     make: Callable[[Network], Network]
 
 
-class Found(NamedTuple):
-    """Hold the change that explains most. left: cells that still differ, of all populations."""
-
-    change: Change
-    left: int
-    cells: int
-
-
 def with_parameter(network: Network, field: str, change: Callable[[FloatArray], Any]) -> Network:
     """Return a network with a parameter of all neurons that have it changed."""
     nodes = list(network.nodes)
@@ -99,20 +91,20 @@ CHANGES: Sequence[Change] = (
 
 def find_change(
     scenario: Scenario, ours: Mapping[str, Raster], theirs: Mapping[str, Raster]
-) -> Found | None:
+) -> tuple[Change, str] | None:
     """Return the change that explains all differences, or most and nine in ten; None without one.
 
-    ours: what the description does.
+    ours: what the description does. Also say how many cells, of all populations, still differ.
     """
-    before, found = _differing(ours, theirs), []
+    before, found = _differing(ours, theirs), list[tuple[int, Change]]()
     for change in CHANGES:
         subject = dataclasses.replace(scenario.subject, network=change.make(scenario.network))
         rasters = dataclasses.replace(scenario, subject=subject).record(_REFERENCE).rasters
-        found.append(Found(change, _differing(rasters, theirs), before))
-        if not found[-1].left:
+        found.append((_differing(rasters, theirs), change))
+        if not found[-1][0]:
             break
-    best = min(found, key=lambda x: x.left)
-    return best if best.left <= before / 10 else None
+    left, best = min(found, key=lambda x: x[0])
+    return (best, f"{left} cells of {before}") if left <= before / 10 else None
 
 
 def _differing(one: Mapping[str, Raster], other: Mapping[str, Raster]) -> int:
@@ -123,14 +115,10 @@ def first_place(
     scenario: Scenario, ours: Mapping[str, Raster], theirs: Mapping[str, Raster]
 ) -> PlainData | None:
     """Return where *ours* first differ; of several in a step, that nearest to the sources."""
-    found = []
-    for name, raster in ours.items():
-        for step, neuron in np.argwhere(raster != theirs[name])[:1].tolist():
-            found.append((step, scenario.network.depth(name), name, neuron))
-    if not found:
-        return None
-    step, _, name, neuron = min(found, key=lambda x: x[:2])
-    return {**scenario.place(step), "population": name, "neuron": neuron}
+    found = (scenario.first(raster != theirs[name], name) for name, raster in ours.items())
+    depth = scenario.network.depth
+    places = filter(None, found)
+    return min(places, key=lambda x: (x["step"], depth(x["population"])), default=None)
 
 
 def margin(scenario: Scenario, recording: History, where: Named) -> float:
@@ -264,9 +252,8 @@ def _explain(
     over = margin(scenario, ours, where)
     found = find_change(scenario, ours.rasters, theirs)
     if found is not None:
-        cause = found.change.cause
-        detail = f"{target}: {found.change.detail}; the reference, so described, differs in"
-        detail += f" {found.left} cells of {found.cells} that differ now"
+        (cause, told, _), left = found
+        detail = f"{target}: {told}; the reference, so described, differs in {left} that differ now"
     elif abs(over) <= NEAR:
         cause = "float error"
         detail = f"the membrane is within {abs(over):.1g} thresholds of its threshold, so rounding"

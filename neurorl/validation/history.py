@@ -20,7 +20,7 @@ from neurorl.backends.spec import BackendSpec
 from neurorl.models.agent.policies import choose, votes
 from neurorl.network.description import Network
 from neurorl.network.initial_weights import initial_weights
-from neurorl.numerics.arrays import Array, FloatArray
+from neurorl.numerics.arrays import Array, BoolArray, FloatArray
 from neurorl.numerics.random import DrawRows, Stream
 from neurorl.storage.plain import PlainData
 from neurorl.validation.subject import InputWindow, Subject
@@ -248,6 +248,15 @@ class Scenario:
         k = int(np.searchsorted(starts[1:], step, side="right"))
         begins = int(starts[:-1][k])
         return {"step": step, "window": k, "step_in_window": step - begins}
+
+    def first(
+        self, differs: BoolArray, population: str, steps: Array | None = None
+    ) -> PlainData | None:
+        """Return where a mask ``(rows, n)`` is first set; steps: the step of each row."""
+        for k, neuron in np.argwhere(differs)[:1].tolist():
+            step = k if steps is None else int(steps[k])
+            return {**self.place(step), "population": population, "neuron": neuron}
+        return None
 
 
 def decide(subject: Subject, output: Raster | None, seed: int) -> npt.NDArray[np.int64]:

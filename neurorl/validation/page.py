@@ -13,6 +13,7 @@ from neurorl.cli.output import cell
 from neurorl.numerics.arrays import Array
 from neurorl.storage.plain import PlainData
 from neurorl.validation import svg
+from neurorl.validation.compare import places
 from neurorl.validation.explain import Explanation
 from neurorl.validation.history import History
 from neurorl.validation.result import Result
@@ -159,17 +160,8 @@ def _verdict_cells(row: PlainData) -> list[Any]:
     if row["verdict"] == "exact":
         return [quantity, shown, "", "", "", ""]
     numbers = ["" if row[key] is None else row[key] for key in ("difference", "tolerance")]
-    return [quantity, shown, *numbers, _first(row["first_divergence"]), row["cause"] or ""]
-
-
-def _first(first: PlainData | None) -> str:
-    if first is None:
-        return ""
-    if "step" not in first:
-        moments = ((name, first[name]) for name in ("update", "episode"))
-        return ", ".join(f"{name} {value}" for name, value in moments if value is not None)
-    neuron = "" if first["neuron"] is None else f", neuron {first['neuron']}"
-    return f"step {first['step']}{neuron}"
+    first = ", ".join(places(row["first_divergence"]))
+    return [quantity, shown, *numbers, first, row["cause"] or ""]
 
 
 def _explained(e: Explanation) -> str:
