@@ -24,18 +24,19 @@ from neurorl.validation.tolerance import membrane_scale
 from neurorl.validation.variants import Variant
 
 
-def quantised(pair: Sequence[Evidence], trace: History, step: int, neuron: int) -> tuple[str, str]:
+def quantised(pair: Sequence[Evidence], step: int, neuron: int) -> tuple[str, str]:
     """Return cause and detail of a difference that the arithmetics of two backends account for.
 
     Overflow is a flag of the integers; weights that the chip clips, and the roundings of weights,
     decays, and thresholds and biases, are put into the float equations one at a time.
 
-    pair: of the population that differs. trace: a replay of either. step: of the replay.
+    pair: replays, of the population that differs. step: of these.
     """
     fine, chip = sorted(pair, key=lambda e: e.history.arithmetic.is_chip)
     if fine.history.arithmetic.is_chip:
         return "quantisation", "both follow their integers, which are those of different chips"
     label, by_shifts = chip.history.spec.label, chip.kind == "shifts"
+    trace = fine.history
     calls = trace.calls[trace.window : trace.window + step + 1]
     begin = trace.first + max((k for k, call in enumerate(calls) if call.fresh), default=0)
     row = trace.first + step
@@ -106,55 +107,46 @@ class Event:
     variable: str
 
 
-class Trial(Evidence):
+def of_replay(network: Network, replay: History, population: Population) -> Evidence:
     """Predict each step of a population in a replay from the recorded state before that step."""
+    return Evidence(network, population, replay, replay.n_steps)
 
-    def __init__(self, network: Network, replay: History, population: Population) -> None:
-        super().__init__(network, population, replay, replay.n_steps)
-        self.replay = replay
-        self.rows = slice(replay.first, None)  # of predictions that are of the replay
 
-    @property
-    def follows(self) -> bool:
-        """Return whether the backend did in every step what was predicted, to the bit."""
-        return not self.odd_calls(self.plain, exact=True).any()
-
-    @property
-    def error(self) -> float:
-        """Return the membrane's largest prediction error where spikes agree, in its own scale."""
-        agrees = (self.spikes == self.plain["spikes"])[self.rows]
-        of = [v for v in self.variables if v != "refractory"]
-        of = ["voltage"] if "voltage" in of else of
-        now = {v: self.after[v][self.replay.window :] for v in of}
-        apart = np.max([np.abs(x - self.plain[v][self.rows]) for v, x in now.items()], axis=0)
-        largest = float(np.where(agrees, apart, 0.0).max())
-        return largest / membrane_scale(self.population, self.network.dt)
+def error_of(trial: Evidence) -> float:
+    """Return the membrane's largest prediction error where spikes agree, in its own scale."""
+    replay, plain = trial.history, trial.plain
+    agrees = (trial.spikes == plain["spikes"])[replay.first :]
+    of = [v for v in trial.variables if v != "refractory"]
+    now = {v: trial.after[v][replay.window :] for v in (["voltage"] if "voltage" in of else of)}
+    apart = np.max([np.abs(x - plain[v][replay.first :]) for v, x in now.items()], axis=0)
+    largest = float(np.where(agrees, apart, 0.0).max())
+    return largest / membrane_scale(trial.population, trial.network.dt)
 
 
 def find_cause(
-    scenario: Scenario, recordings: Sequence[History], trials: list[Trial], event: Event
+    scenario: Scenario, recordings: Sequence[History], trials: Sequence[Evidence], event: Event
 ) -> tuple[str, str, str | None]:
     """Return cause, detail and the label of the backend that deviates, None if both follow.
 
     recordings: those that the trials are replays of.
     """
     for trial, recording in zip(trials, recordings, strict=True):
-        if not trial.replay.repeats or not trial.follows:
-            window, label = trial.replay.window, trial.replay.spec.label
+        if not trial.history.repeats or not trial.follows:
+            window, label = trial.history.window, trial.history.spec.label
             found = diagnose(scenario.until(window), recording, trial.population, window)
             if found is None:  # within float error
                 continue
             cause, detail = found.cause, found.detail
-            if found.is_open and (told := _in_other_arithmetic(scenario, trial.replay, recording)):
+            if found.is_open and (told := _in_other_arithmetic(scenario, trial.history, recording)):
                 cause, detail = "quantisation", told
             return cause, f"{label}: {detail}", label
-    one, other = (trial.replay.arithmetic for trial in trials)
+    one, other = (trial.history.arithmetic for trial in trials)
     if one.name != other.name:
-        return *quantised(trials, trials[0].replay, event.step, event.neuron), None
+        return *quantised(trials, event.step, event.neuron), None
     if all(trial.follows for trial in trials):
         detail = "both are as described in every step, to the bit: what differs is what they are"
         return "unknown", f"{detail} sent", None
-    near = max(trial.error for trial in trials)
+    near = max(map(error_of, trials))
     detail = f"both follow the equations within float error, {near:.1g} of the membrane's scale"
     if event.variable == "spikes":
         detail += ", and the membrane is that near to its threshold"

@@ -290,7 +290,7 @@ def _named(fits: list[Found], files: _Files) -> Diagnosis | None:
 
 def _at_threshold(files: _Files) -> Diagnosis | None:
     """Diagnose a comparison that includes the threshold, which looks like float error."""
-    if not any(e.odd_calls(e.plain, exact=True).any() for e in files.all):
+    if all(e.follows for e in files.all):
         return None
     if any(e.odd_calls(e.predict(AT_THRESHOLD), exact=True).any() for e in files.all):
         return None
@@ -312,7 +312,7 @@ def _unnamed(files: _Files) -> Diagnosis:
 
 def _error(evidence: Evidence) -> float:
     """Return the largest error of a predicted variable in calls of one step, inf if of spikes."""
-    plain, single = evidence.plain, (evidence.lengths == 1) & evidence.kept
+    plain, single = evidence.plain, evidence.single
     rows = evidence.starts[single]
     agrees = (evidence.spikes == plain["spikes"])[rows]
     margin = np.abs(plain["met_level"] - plain["met_threshold"])[rows][~agrees]
@@ -324,7 +324,7 @@ def _error(evidence: Evidence) -> float:
 
 def _where(files: _Files) -> str:
     """Name the first variable that deviates in the recorded histories, with step and neuron."""
-    own = [e for e in (*files.others, files.fitted) if e not in files.confirming]
+    own = [*files.others, files.fitted]
     evidence = next((e for e in own if e.odd.any()), own[-1])
     deviating = evidence.odd_states(evidence.plain)
     call = int(evidence.odd.any(axis=1).argmax())

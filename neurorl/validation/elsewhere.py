@@ -22,7 +22,7 @@ from neurorl.network.description import Network, Population
 from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.random import read_seed
 from neurorl.storage.plain import Named, PlainData, check_count
-from neurorl.validation.cause import Trial
+from neurorl.validation.cause import of_replay
 from neurorl.validation.compare import Pair, Row, caused, warn_of_silence
 from neurorl.validation.explain import Explanation
 from neurorl.validation.history import History, Scenario, decide
@@ -126,7 +126,7 @@ def margin(scenario: Scenario, recording: History, where: Named) -> float:
     trace = scenario.replay(recording, where["window"])
     population = scenario.network.node(where["population"])
     assert isinstance(population, Population)
-    plain = Trial(scenario.network, trace, population).plain
+    plain = of_replay(scenario.network, trace, population).plain
     at = where["step"], where["neuron"]
     level, threshold = plain["met_level"][at], plain["met_threshold"][at]
     return float((level - threshold) / max(abs(float(threshold)), NEAR))

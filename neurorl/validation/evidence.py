@@ -63,6 +63,11 @@ class Evidence(Observed):
         self.plain = self.predict(PLAIN)
         self.odd = self.odd_calls(self.plain)
 
+    @property
+    def follows(self) -> bool:
+        """Return whether the backend did in every step what was predicted, to the bit."""
+        return not self.odd_calls(self.plain, exact=True).any()
+
     def predict(
         self, variant: Variant, gate: Mask | None = None, kept: Mask | None = None
     ) -> Prediction:
@@ -305,7 +310,7 @@ class Steps:
     """
 
     def __init__(self, evidence: Evidence) -> None:
-        calls = np.flatnonzero((evidence.lengths == 1) & evidence.kept)
+        calls = np.flatnonzero(evidence.single)
         fresh = evidence.fresh[calls][:, None]
         self.calls = calls
         self.rows = rows = evidence.starts[calls]

@@ -14,8 +14,9 @@ import numpy as np
 
 from neurorl.network.description import Network, Population
 from neurorl.storage.plain import PlainData
-from neurorl.validation.cause import Event, Trial, find_cause
+from neurorl.validation.cause import Event, find_cause, of_replay
 from neurorl.validation.compare import Two
+from neurorl.validation.evidence import Evidence
 from neurorl.validation.history import History, Scenario
 from neurorl.validation.observed import FLOAT_ERROR, unpredicted
 from neurorl.validation.tolerance import membrane_scale
@@ -145,7 +146,7 @@ def _explain(
     network = scenario.network
     why = unpredicted(network, population.name)
     if not why:
-        trials = [Trial(network, trace, population) for trace in pair]
+        trials = [of_replay(network, trace, population) for trace in pair]
         cause, detail, departing = find_cause(scenario, recordings, trials, event)
         numbers = _numbers(trials, event) if population.is_integrator(network.dt) else []
     else:
@@ -158,9 +159,9 @@ def _explain(
     return Explanation(cause, detail, population.name, event.neuron, **seen, numbers=numbers)
 
 
-def _numbers(trials: list[Trial], event: Event) -> list[PlainData]:
+def _numbers(trials: list[Evidence], event: Event) -> list[PlainData]:
     """Return the neuron's numbers in both backends, some steps before and after an event."""
-    trace = trials[0].replay
+    trace = trials[0].history
     first = max(event.step - _AROUND[0], 0)
     steps = range(first, min(event.step + _AROUND[1], trace.n_steps - 1) + 1)
     rows = zip(steps, *(_numbers_of(trial, steps, event.neuron) for trial in trials), strict=True)
@@ -168,22 +169,23 @@ def _numbers(trials: list[Trial], event: Event) -> list[PlainData]:
     return [{"step": begun + k, "diverges": k == odd, "a": a, "b": b} for k, a, b in rows]
 
 
-def _numbers_of(trial: Trial, steps: range, i: int) -> list[PlainData]:
+def _numbers_of(trial: Evidence, steps: range, i: int) -> list[PlainData]:
     """Return a neuron's numbers in the backend's own units; the margin is in the description's.
 
     input and level are predicted from the backend's own spikes and state before the step.
     """
-    trace, plain, window = trial.replay, trial.plain, trial.replay.window
+    trace, plain = trial.history, trial.plain
+    window, replayed = trace.window, slice(trace.first, None)
     unit = trace.arithmetic.membrane_unit(trial.population.name)
     scale = np.broadcast_to(unit, trial.population.size)[i].item()
-    shown = {"input": trial.input().astype(trial.before["current"].dtype)[trial.rows]}
+    shown = {"input": trial.input().astype(trial.before["current"].dtype)[replayed]}
     shown |= {v: trial.after[v][window:] for v in trial.variables}
-    shown |= {x: plain[f"met_{x}"][trial.rows] for x in ("level", "threshold")}
+    shown |= {x: plain[f"met_{x}"][replayed] for x in ("level", "threshold")}
     rows = []
     for k in steps:
         numbers = {name: x[k, i].item() for name, x in shown.items()}
         numbers["margin"] = (numbers["level"] - numbers["threshold"]) / scale
-        numbers["spike"] = bool(trial.spikes[trial.rows][k, i])
-        numbers["expected_spike"] = bool(plain["spikes"][trial.rows][k, i])
+        numbers["spike"] = bool(trial.spikes[replayed][k, i])
+        numbers["expected_spike"] = bool(plain["spikes"][replayed][k, i])
         rows.append(numbers)
     return rows

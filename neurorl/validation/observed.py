@@ -150,7 +150,7 @@ class Observed:
     before, after: its variables around each call, ``(calls, size)``. units: what a spike transmits
     for a mantissa of 1, by pathway. kept: calls that are predicted, the last ones with up to *most*
     steps; the others are taken as recorded. Of neurons that spike several times a step, these are
-    calls of one step that end *reach* such, or more.
+    calls of one step that end *reach* such, or more. single: kept calls of one step.
     """
 
     network: Network
@@ -183,6 +183,7 @@ class Observed:
         if self.node.releases:  # how often neurons spiked is known where a call ends
             last = (lengths[max(k - self.reach, 0) : k] for k in range(1, len(lengths) + 1))
             self.kept &= np.array([(some == 1).all() for some in last])
+        self.single = (lengths == 1) & self.kept
         self.n_steps = int(lengths.sum())
         self.step = np.arange(self.n_steps)
         self.t = history.t + self.step

@@ -9,7 +9,7 @@ import pytest
 
 from neurorl.backends.spec import BackendSpec
 from neurorl.testing import FEATURES, random_network
-from neurorl.validation.cause import Trial
+from neurorl.validation.cause import error_of, of_replay
 from neurorl.validation.history import Scenario
 from neurorl.validation.subject import Subject, make_stimulus, make_subject
 from neurorl.validation.variants import PLAIN
@@ -37,9 +37,9 @@ def assert_predicted(subject: Subject, spec: BackendSpec, window: int, seed: int
     assert seen.repeats
     count = 0
     for population in subject.network.populations:
-        trial = Trial(subject.network, seen, population)
+        trial = of_replay(subject.network, seen, population)
         assert trial.follows, population.name
-        assert trial.error == 0
+        assert error_of(trial) == 0
         predicted = trial.plain["spikes"]
         last = len(predicted) - 1
         if not any(call.fresh for call in seen.calls[seen.window :]):

@@ -234,7 +234,7 @@ def other_draws(evidences: Sequence[Evidence]) -> str:
 def _scores(evidence: Evidence, deviates: Mask) -> Array:
     """Sum over free steps: variance, then scores (mean 0 if independent) and their variances."""
     plain = evidence.plain
-    known = np.repeat((evidence.lengths == 1) & evidence.kept, evidence.lengths)[:, None]
+    known = evidence.single[evidence.call][:, None]
     free = known & (evidence.dead_before[evidence.call] == 0) & deviates
     width = evidence.noise_width
     above = ((plain["met_moved"] - plain["met_threshold"]) / np.where(width > 0, width, 1.0))[free]

@@ -173,7 +173,7 @@ def _fitted(
 
 def _telling(evidence: Evidence, where: Array | None) -> Iterator[tuple[int, int, str]]:
     """Yield calls of one step, neurons and variables that deviate most while spikes don't."""
-    single = ((evidence.lengths == 1) & evidence.kept)[:, None]
+    single = evidence.single[:, None]
     if where is not None:
         single = single & (where if where.ndim == 2 else where[:, None])
     deviating = evidence.odd_states(evidence.plain)

@@ -56,7 +56,7 @@ def recorded(evidence: Evidence) -> Iterator[Variant]:
 
 def senders(evidence: Evidence) -> Iterator[Variant]:
     """Propose presynaptic neurons of which no spike arrives, or that are taken for each other."""
-    odd = np.flatnonzero(evidence.odd.any(axis=1) & (evidence.lengths == 1) & evidence.kept)
+    odd = np.flatnonzero(evidence.odd.any(axis=1) & evidence.single)
     rows = evidence.starts[odd]
     for pre, chosen, where in _sent(evidence):
         came = [evidence.arriving(p)[rows] > 0 for p in chosen]
@@ -154,7 +154,7 @@ def lost(evidence: Evidence) -> Iterator[Variant]:
             found = _explaining(evidence, parts, times)
             if found is None:
                 continue
-            rows = ((evidence.lengths == 1) & evidence.kept)[evidence.call]
+            rows = evidence.single[evidence.call]
             sent = [(evidence.arriving(p) > 0, found[p.name]) for p in parts]
             names = ", ".join(dict.fromkeys(p.projection.name for p in parts))
             detail = f"{_lost(evidence, sent, rows)} of {names} {told}"
@@ -183,15 +183,14 @@ def _explaining(evidence: Evidence, parts: Sequence[Pathway], times: int) -> dic
 
 def _tried(evidence: Evidence, parts: Sequence[Pathway], times: int) -> dict[str, Mask] | None:
     """Try each arriving spike, then two at once, in all odd steps side by side."""
-    single = (evidence.lengths == 1) & evidence.kept
-    odd = np.flatnonzero(evidence.odd.any(axis=1) & single)
+    odd = np.flatnonzero(evidence.odd.any(axis=1) & evidence.single)
     came = np.hstack([evidence.arriving(p) > 0 for p in parts])
     arriving = came[evidence.starts[odd]].sum(axis=1)
     most = int(arriving.max(initial=0))
     few = odd[np.argsort(arriving, kind="stable")[:_FEW]]
     each: list[Ranks] = [(a,) for a in range(most)]
     pairs = [(a, b) for b in range(most) for a in range(b)]
-    is_rare = len(odd) * 2 <= single.sum() and most <= _MOST_ARRIVING
+    is_rare = len(odd) * 2 <= evidence.single.sum() and most <= _MOST_ARRIVING
     if not is_rare or _left(evidence, parts, times, few, each)[1] > 1:
         return None
     lost, left = _left(evidence, parts, times, odd, [*each, *pairs[:_AT_ONCE]])
