@@ -196,9 +196,15 @@ def scaled(evidence: Evidence, factors: PlainData) -> Iterator[Variant]:
 def changed(evidence: Evidence) -> Iterator[Variant]:
     """Propose arbitrary weights: those that explain the currents of all single steps."""
     for added in _explaining(evidence):
-        detail = _entries(added)
-        yield Variant("weights", detail, transmit=partial(_times, evidence, added), freedom=4)
-        yield Variant("weights", detail, transmit=partial(_plus, evidence, added), freedom=5)
+        detail, factors = _entries(added), dict[str, Array]()
+        for part in (p for p in evidence.into if p.name in added):
+            more, sent = added[part.name], _last(evidence, part)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                factors[part.name] = np.where((more != 0) & (sent != 0), 1 + more / sent, 1.0)
+        # Factors also hold for the initial weights of other seeds.
+        for freedom, change, numbers in ((4, np.multiply, factors), (5, np.add, added)):
+            put = {name: partial(_whole, evidence, change, x) for name, x in numbers.items()}
+            yield Variant("weights", detail, transmit=weights_of(put), freedom=freedom)
 
 
 def _explaining(evidence: Evidence) -> Iterator[dict[str, Array]]:
@@ -247,21 +253,9 @@ def _solved(
     return {name: x for name, x in kept.items() if x.any()}
 
 
-def _times(evidence: Evidence, added: dict[str, Array], name: str, w: Array) -> Array:
-    """Add weights as factors, which also hold for the initial weights of other seeds."""
-    if name not in added:
-        return w
-    sent = _last(evidence, next(p for p in evidence.into if p.name == name))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        factor = np.where((added[name] != 0) & (sent != 0), 1 + added[name] / sent, 1.0)
-    return _whole(evidence, w * factor)
-
-
-def _plus(evidence: Evidence, added: dict[str, Array], name: str, w: Array) -> Array:
-    return _whole(evidence, w + added[name]) if name in added else w
-
-
-def _whole(evidence: Evidence, sent: Array) -> Array:
+def _whole(evidence: Evidence, change: np.ufunc, number: Array, w: Array) -> Array:
+    """Return weights times or plus numbers, in the backend's own arithmetic."""
+    sent = change(w, number)
     return np.asarray(np.rint(sent) if evidence.history.arithmetic.is_chip else sent)
 
 
