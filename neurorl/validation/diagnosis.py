@@ -26,7 +26,7 @@ from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.random import derive
 from neurorl.testing import rasters
 from neurorl.validation.evidence import Evidence
-from neurorl.validation.history import History, Scenario, after_weights, begins_as, enact, parts
+from neurorl.validation.history import History, Scenario, begins_as, enact, parts
 from neurorl.validation.hypotheses import FAMILIES, Family
 from neurorl.validation.hypotheses.noise import other_draws
 from neurorl.validation.hypotheses.steps import AT_THRESHOLD
@@ -75,7 +75,7 @@ def probe(
         window = InputWindow(inputs, length, fresh, written, window.offsets)
         made += [window] if whole else parts(network, window, _lengths(length, rng))
         done += length
-    return after_weights(subject, made)
+    return made
 
 
 def _lengths(length: int, rng: np.random.Generator) -> list[int]:
@@ -159,7 +159,7 @@ class _Laboratory:
         # Of a whole call nobody knows how often neurons spiked in each step.
         whole = length > _STEPS and not find_arithmetic(self.spec.chosen_arithmetic).counts_spikes
         drawn = probe(scenario.subject, scenario.stimulus, other, before, n_steps, whole)
-        made = enact(scenario.network, self.spec, other, drawn, scenario.subject.t)
+        made = enact(scenario.subject, self.spec, other, drawn)
         return self.observe(made, length + _BEFORE)
 
     def examine(self, own: list[Evidence], first: int) -> _Files:

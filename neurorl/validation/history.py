@@ -102,24 +102,12 @@ class History:
         )
 
 
-def windows_of(
-    subject: Subject, stimulus: Sequence[InputWindow], split: int | None = None
-) -> list[InputWindow]:
-    """Return the windows of a recording; those from number *split* on are stepped step by step.
-
-    The subject's weights are written before the first.
-    """
+def windows_of(network: Network, stimulus: Sequence[InputWindow], split: int) -> list[InputWindow]:
+    """Return the windows of a recording; those from number *split* on are stepped step by step."""
     windows: list[InputWindow] = []
     for k, window in enumerate(stimulus):
-        is_whole = split is None or k < split
-        windows += [window] if is_whole else parts(subject.network, window, [1] * window.n_steps)
-    return after_weights(subject, windows)
-
-
-def after_weights(subject: Subject, windows: Sequence[InputWindow]) -> list[InputWindow]:
-    """Return windows, the first after writes of the subject's weights, too."""
-    first, *others = windows
-    return [first._replace(writes=(*subject.weights.items(), *first.writes)), *others]
+        windows += [window] if k < split else parts(network, window, [1] * window.n_steps)
+    return windows
 
 
 def parts(network: Network, window: InputWindow, lengths: Iterable[int]) -> list[InputWindow]:
@@ -135,19 +123,19 @@ def parts(network: Network, window: InputWindow, lengths: Iterable[int]) -> list
 
 
 def enact(
-    network: Network,
+    subject: Subject,
     spec: BackendSpec,
     seed: int,
     windows: Sequence[InputWindow],
-    t: int = 0,
     advance: Callable[[int], None] | None = None,
     state: Mapping[str, Array] | None = None,
 ) -> History:
     """Run windows on a new backend, a call each, and return its history.
 
-    t: number of the first step. advance: called with the number of steps of each call. state: what
-    is restored before the first, of `Backend.state`.
+    The subject's weights are written before the first. advance: called with the number of steps of
+    each call. state: what is restored before the first, of `Backend.state`.
     """
+    network, t = subject.network, subject.t
     arithmetic = make_arithmetic(spec.chosen_arithmetic, network)
     history = History(spec, arithmetic, seed, t)
     counts = ("release",) if arithmetic.counts_spikes else ()
@@ -160,8 +148,9 @@ def enact(
         begun = {**(state or {}), **({"t": np.array(t, dtype=np.int64)} if t else {})}
         if begun:
             backend.restore({**backend.state(), **begun})
-        for window in windows:
-            for name, weights in window.writes:
+        for number, window in enumerate(windows):
+            begun_with = () if number else subject.weights.items()
+            for name, weights in (*begun_with, *window.writes):
                 backend.set_weights(name, weights)
                 known = history.versions[name]
                 history.order.append((name, len(known)))
@@ -208,16 +197,15 @@ class Scenario:
 
     def record(self, spec: BackendSpec, advance: Callable[[int], None] | None = None) -> History:
         """Run all on a backend; advance: called with the number of steps of each window."""
-        windows = windows_of(self.subject, self.stimulus)
-        history = enact(self.network, spec, self.seed, windows, self.subject.t, advance)
+        history = enact(self.subject, spec, self.seed, self.stimulus, advance)
         history.decisions = decide(self.subject, history.rasters.get("output"), self.seed)
         return history
 
     def replay(self, recording: History, window: int) -> History:
         """Run windows from *window* on step by step, after the earlier ones as recorded."""
         windows = self.until(window).stimulus
-        calls = windows_of(self.subject, windows, window)
-        history = enact(self.network, recording.spec, self.seed, calls, self.subject.t)
+        calls = windows_of(self.network, windows, window)
+        history = enact(self.subject, recording.spec, self.seed, calls)
         history.window, history.first = window, sum(w.n_steps for w in windows[:window])
         ends = window - 1 + np.cumsum([w.n_steps for w in windows[window:]])
         repeats = begins_as(recording, history.rasters)

@@ -19,7 +19,7 @@ from neurorl.testing import rasters
 from neurorl.validation.compare import Pair, Row
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.explain import Explanation
-from neurorl.validation.history import Scenario, after_weights, enact
+from neurorl.validation.history import Scenario, enact
 from neurorl.validation.hypotheses.steps import AT_THRESHOLD
 from neurorl.validation.observed import unpredicted
 from neurorl.validation.subject import InputWindow
@@ -38,8 +38,8 @@ def ties(scenario: Scenario, pair: Pair, spec: BackendSpec) -> tuple[list[Row], 
     """
     network, rows, explanations = scenario.network, [], []
     silence = {name: np.zeros_like(x) for name, x in rasters(network, 1, 0).items()}
-    first = after_weights(scenario.subject, [InputWindow(silence, 1, False)])
-    history = enact(network, spec, scenario.seed, first)
+    first = [InputWindow(silence, 1, False)]
+    history = enact(scenario.subject, spec, scenario.seed, first)
     found = {}
     for p in network.populations:
         if not (unpredicted(network, p.name) or history.arithmetic.counts_spikes):
@@ -49,7 +49,7 @@ def ties(scenario: Scenario, pair: Pair, spec: BackendSpec) -> tuple[list[Row], 
         for k in (0, 1)
     ]
     try:
-        at, near = (enact(network, spec, scenario.seed, first, state=x) for x in states)
+        at, near = (enact(scenario.subject, spec, scenario.seed, first, state=x) for x in states)
     except NeurorlError:  # it can't be asked
         return [], []
     for name, tie in found.items():
@@ -64,10 +64,9 @@ def ties(scenario: Scenario, pair: Pair, spec: BackendSpec) -> tuple[list[Row], 
             share = float(wrong.sum() / tie.met.sum())
             row = pair.row("spikes at the threshold", name, False, share, "rate", where)
             rows.append({**row, "cause": AT_THRESHOLD.cause, "detail": told})
-            place = {**scenario.place(0), "variable": "spikes", "numbers": [], "checked": 1}
             labels = {"backend_a": pair.a, "backend_b": pair.b, "lane": spec.label}
-            of = {"population": name, "neuron": neuron, **place, **labels}
-            explanations.append(Explanation(AT_THRESHOLD.cause, told, **of))
+            seen = {**where, **labels, "variable": "spikes", "checked": 1, "numbers": []}
+            explanations.append(Explanation(AT_THRESHOLD.cause, told, **seen))
     return rows, explanations
 
 

@@ -34,7 +34,7 @@ def probed(subject: Subject, spec: BackendSpec, seed: int = 4, lengths: int = 3)
     stimulus[0] = stimulus[0]._replace(fresh=True, writes=list(written.items()))
     windows = probe(subject, stimulus, seed, 40, 120)
     assert {w.fresh for w in windows} == {bool(w.writes) for w in windows} == {False, True}
-    history = enact(subject.network, spec, seed, windows)
+    history = enact(subject, spec, seed, windows)
     assert len({call.n_steps for call in history.calls}) >= lengths
     return [Evidence(subject.network, p, history) for p in subject.network.populations]
 
@@ -67,7 +67,7 @@ def of_fault(name: str) -> Evidence:
     subject = make_subject(fault.network())
     stimulus = make_stimulus(subject, 120, 3, "float")
     spec = BackendSpec("faulty", "float", cls=fault.cls)
-    history = enact(subject.network, spec, 3, windows_of(subject, stimulus, 0))
+    history = enact(subject, spec, 3, windows_of(subject.network, stimulus, 0))
     return Evidence(subject.network, subject.network.populations[0], history)
 
 

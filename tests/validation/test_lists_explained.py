@@ -53,7 +53,7 @@ def probed(spec: BackendSpec) -> list[Evidence]:
     subject = Subject("lists", made)
     stimulus = make_stimulus(subject, 60, 4, spec.chosen_arithmetic)
     stimulus[0] = stimulus[0]._replace(fresh=True)
-    history = enact(made, spec, 4, probe(subject, stimulus, 4, 40, 120))
+    history = enact(subject, spec, 4, probe(subject, stimulus, 4, 40, 120))
     return [Evidence(made, population, history) for population in made.populations]
 
 

@@ -220,7 +220,7 @@ def test_draws_and_time_are_predicted_whatever_the_calls() -> None:
     subject = Subject("drawn", OF_DRAWS)
     stimulus = make_stimulus(subject, 60, 4, "float")
     spec = BackendSpec("native", "float")
-    history = enact(OF_DRAWS, spec, 4, probe(subject, stimulus, 4, 40, 120))
+    history = enact(subject, spec, 4, probe(subject, stimulus, 4, 40, 120))
     evidence = Evidence(OF_DRAWS, OF_DRAWS.populations[1], history)
     assert not evidence.odd_calls(evidence.plain, exact=True).any()
     assert evidence.plain["spikes"].sum() > 20

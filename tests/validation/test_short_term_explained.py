@@ -39,9 +39,10 @@ NETWORK = Network(
 
 def probed(spec: BackendSpec) -> list[Evidence]:
     """Return evidence on each population, in a history with resets and calls of all lengths."""
-    stimulus = make_stimulus(Subject("short", NETWORK), 60, 4, "float")
+    subject = Subject("short", NETWORK)
+    stimulus = make_stimulus(subject, 60, 4, "float")
     stimulus[0] = stimulus[0]._replace(fresh=True)
-    history = enact(NETWORK, spec, 4, probe(Subject("short", NETWORK), stimulus, 4, 40, 120))
+    history = enact(subject, spec, 4, probe(subject, stimulus, 4, 40, 120))
     return [Evidence(NETWORK, population, history) for population in NETWORK.populations]
 
 
