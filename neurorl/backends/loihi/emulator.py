@@ -1,7 +1,6 @@
 """Run nengo-loihi's emulator with escape noise and exact restoring.
 
-`vendor.NEEDED` lists every attribute of the emulator that this file touches;
-``tests/backends/loihi/test_loihi_emulator.py`` fails if nengo-loihi changes what they do.
+``tests/backends/loihi/test_loihi_emulator.py`` fails if nengo-loihi changes what this relies on.
 
 Time: the emulator drops whatever would arrive in its first step, so it starts as if it had made
 one, ``emu.t = steps + 1``. A spike of a source in step s is labelled ``s + 2``, the emulator's
@@ -16,7 +15,7 @@ and the reference draws the same numbers. A chip's own draws can't be chosen.
 from __future__ import annotations
 
 import warnings
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -25,35 +24,23 @@ from neurorl.backends.checks import Inputs
 from neurorl.backends.loihi.delays import InputHistory, RelayNetwork
 from neurorl.backends.loihi.engine import ChipEngine, Errors
 from neurorl.backends.loihi.model import ChipModel, Places
-from neurorl.backends.loihi.pes import NEEDED_FOR_PES, LearningTable, OnChipLearning
-from neurorl.backends.loihi.vendor import (
-    NEEDED,
-    EmulatorInterface,
-    missing,
-    overflow_signed,
-    version,
-)
+from neurorl.backends.loihi.pes import LearningTable, OnChipLearning
+from neurorl.backends.loihi.vendor import EmulatorInterface
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.simulator import State
 from neurorl.backends.window import Raster
-from neurorl.errors import BackendUnavailableError
 from neurorl.numerics.arrays import Array, FloatArray, Int32Array
-
-NEEDED_FOR_NOISE = ("compartment.noise.sample", "compartment.noise._uniform")
-"""Name the attributes of an `EmulatorInterface` through which it gets random draws."""
 
 _FIRST = 1  # the emulator's t at the start
 _NEVER = np.iinfo(np.int32).max  # a threshold that no voltage exceeds
 
 
 class EmulatorEngine(ChipEngine):
-    """Run a network on the emulator, with a wrapper around its compartment update.
+    """Run a network on the emulator, step by step.
 
     compiled, delays: the model, and the network with relays that it was compiled from.
     simulated, replica: all replicas, without relays, and the number of this one.
     seed: seed of the emulator's stochastic rounding.
-
-    Raises BackendUnavailableError if this version of nengo-loihi lacks an attribute that is needed.
     """
 
     target: ClassVar[str] = "emulator"
@@ -75,68 +62,54 @@ class EmulatorEngine(ChipEngine):
         self._history = InputHistory(delays)
         self._populations = [p.name for p in network.populations if p.name in self._later]
         learning = {k: t for k, t in compiled.tables.items() if isinstance(t, LearningTable)}
-        emulator = _checked_emulator(compiled, seed, bool(learning))
-        compartment = emulator.compartment
-        # Registers are meant to wrap, so without the emulator's warning.
-        compartment._overflow = lambda x, bits, name=None: overflow_signed(x, bits=bits, out=x)
-        self._emulator, self._compartment = emulator, compartment
-        # The wrapped update reads and writes these, one row a step.
-        self._row, self._size = 0, len(compartment.vth)
-        self._thresholds = self._drawn = np.empty((0, self._size), dtype=np.int32)
-        self._spikes: Raster = np.empty((0, self._size), dtype=bool)
-        self._update = compartment.update
-        compartment.update = self._noisy_update
+        with np.errstate(invalid="ignore"):  # it fills integer arrays with nan, then overwrites
+            emulator = EmulatorInterface(compiled.model, seed=seed & 0x7FFFFFFF)
+        emulator.t = _FIRST
+        self._emulator, self._compartment = emulator, emulator.compartment
         chips = compiled.chip.values()
         self._has_escape_noise = any(chip.escapes for chip in chips)
         if any(chip.noise_exponent for chip in chips):
-            compartment.noise._uniform = lambda rng: self._drawn[self._row]
+            self._compartment.noise._uniform = lambda rng: self._drawn
         self._learning = OnChipLearning(emulator, learning) if learning else None
         self._toss()
 
-    def _noisy_update(self, rng: Any) -> None:
-        """Update the compartments with this step's noise, and keep their spikes."""
-        compartment, row = self._compartment, self._row
-        if self._has_escape_noise:
-            compartment.vth[:] = self._thresholds[row]
-            # Noise must not lift the voltage 0 of a dead step.
-            compartment.vth[compartment.ref_count > 0] = _NEVER
-        self._update(rng)
-        self._spikes[row] = compartment.spiked
-        self._row = row + 1
-
-    def _prepare(self, n_steps: int) -> None:
-        """Draw for the next steps: ``threshold - noise``, so v stays clean, or the chip's noise.
+    def _noise_of(self, n_steps: int) -> tuple[Int32Array, Int32Array]:
+        """Draw for the next steps: ``threshold - noise``, so v stays clean, and the chip's noise.
 
         Silent twins get the threshold `_NEVER`, and no noise.
         """
-        shape, first, chip = (n_steps, self._size), self.steps, self._compiled.chip
-        if self._has_escape_noise:
-            self._thresholds = np.full(shape, _NEVER, dtype=np.int32)
-        self._drawn = np.zeros(shape, dtype=np.int32)
+        shape, first = (n_steps, len(self._compartment.vth)), self.steps
+        thresholds, drawn = np.full(shape, _NEVER, np.int32), np.zeros(shape, np.int32)
         for name, places in self._compiled.slices.items():
-            own, rows = chip[name], self._noise.get(name)
-            if self._has_escape_noise:
-                self._thresholds[:, places] = own.threshold
+            own, rows = self._compiled.chip[name], self._noise.get(name)
+            thresholds[:, places] = own.threshold
             if rows is not None and own.escapes:
                 scaled = np.floor(own.noise_width * rows.rows(first, n_steps) + 0.5)
-                self._thresholds[:, places] -= scaled.astype(np.int32)
+                thresholds[:, places] -= scaled.astype(np.int32)
             elif rows is not None and own.noise_exponent:
-                self._drawn[:, places] = rows.rows(first, n_steps)
+                drawn[:, places] = rows.rows(first, n_steps)
+        return thresholds, drawn
 
     @property
     def steps(self) -> int:
         return int(self._emulator.t) - _FIRST
 
-    def _run_steps(self, errors: Errors, n_steps: int) -> None:
-        """Make steps with the emulator's own loop."""
-        if self._learning is None:
-            self._emulator.run_steps(n_steps)
-            return
+    def _run_steps(self, errors: Errors, n_steps: int) -> Raster:
+        """Make steps, and return the spikes of all compartments."""
+        compartment, (thresholds, drawn) = self._compartment, self._noise_of(n_steps)
+        spikes = np.empty(thresholds.shape, dtype=bool)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it warns of every weight and trace at its bound
+            # It warns of registers that wrap, as they are meant to, and of all at its bounds.
+            warnings.simplefilter("ignore")
             for k in range(n_steps):
-                self._learning.present({name: rows[k] for name, rows in errors.items()})
+                if self._learning is not None:
+                    self._learning.present({name: rows[k] for name, rows in errors.items()})
+                if self._has_escape_noise:  # it must not lift the voltage 0 of a dead step
+                    compartment.vth[:] = np.where(compartment.ref_count > 0, _NEVER, thresholds[k])
+                self._drawn = drawn[k]
                 self._emulator.step()
+                spikes[k] = compartment.spiked
+        return spikes
 
     def run(self, inputs: Inputs, errors: Errors, n_steps: int) -> dict[str, Raster]:
         label = self._emulator.t + 1
@@ -150,10 +123,7 @@ class EmulatorEngine(ChipEngine):
                 spiking = raster[k].nonzero()[0]
                 if len(spiking):
                     spike_input.add_spikes(label + k, spiking)
-        self._row, self._spikes = 0, np.empty((n_steps, self._size), dtype=bool)
-        self._prepare(n_steps)
-        self._run_steps(errors, n_steps)
-        spikes, self._spikes = self._spikes, np.empty((0, self._size), dtype=bool)
+        spikes = self._run_steps(errors, n_steps)
         return {name: spikes[:, self._compiled.slices[name]].copy() for name in self._record}
 
     def reset(self) -> None:
@@ -236,20 +206,4 @@ class EmulatorEngine(ChipEngine):
     def close(self) -> None:
         """Close the emulator, and drop all references to it."""
         self._emulator.close()
-        # The wrapped update refers to this object and back; without the cycle both go at once.
-        self._compartment.update = None
-        del self._emulator, self._compartment, self._update, self._compiled
-        del self._noise, self._learning
-
-
-def _checked_emulator(compiled: ChipModel, seed: int, learns: bool) -> EmulatorInterface:
-    """Return the emulator of a model, with all the attributes that are used here."""
-    with np.errstate(invalid="ignore"):  # it fills integer arrays with nan, then overwrites them
-        emulator = EmulatorInterface(compiled.model, seed=seed & 0x7FFFFFFF)
-    lacks = missing(emulator, NEEDED + NEEDED_FOR_NOISE + (NEEDED_FOR_PES if learns else ()))
-    if lacks:
-        what, remedy = f"nengo-loihi {version()} has no", "pip install 'nengo-loihi>=1.1,<2'"
-        what += f" {', '.join(lacks)}"
-        raise BackendUnavailableError("backend loihi", what, remedy=remedy)
-    emulator.t = _FIRST
-    return emulator
+        del self._emulator, self._compartment, self._compiled, self._noise, self._learning

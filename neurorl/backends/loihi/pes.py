@@ -124,10 +124,6 @@ class LearningTable(WeightTable):
         return weights
 
 
-_OF_SYNAPSES = ("error", "trace_spikes", "traces", "update_pes_errors")
-NEEDED_FOR_PES = ("rng", *(f"synapses.{name}" for name in _OF_SYNAPSES))
-"""Name the attributes of an `EmulatorInterface` that learning needs."""
-
 ERROR_SCALE = 127.0
 WORDS = 624  # words in the state of a Mersenne Twister
 
@@ -191,8 +187,6 @@ class OnChipLearning:
     def __init__(self, emulator: Any, tables: Mapping[str, LearningTable]) -> None:
         self._emulator, self._tables = emulator, tables
         self._synapses = emulator.synapses
-        # It tells that a trace lost spikes, which a chip doesn't report either.
-        self._synapses.error = lambda message: None
 
     @property
     def _parts(self) -> list[LearningPart]:

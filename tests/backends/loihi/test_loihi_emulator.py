@@ -10,10 +10,9 @@ import pytest
 from simulators import loihi_of
 
 from neurorl.backends.base import Backend
-from neurorl.backends.loihi import LoihiSimulator, emulator
-from neurorl.backends.loihi.vendor import NEEDED, EmulatorInterface, missing, overflow_signed
+from neurorl.backends.loihi import LoihiSimulator
+from neurorl.backends.loihi.vendor import EmulatorInterface
 from neurorl.backends.registry import load
-from neurorl.errors import BackendUnavailableError
 from neurorl.models import LIF, CubaLIF
 from neurorl.network.description import Network, Population, Projection, Source, Uniform
 from neurorl.testing import FEATURES, rasters, same_state
@@ -186,21 +185,18 @@ def test_windows_leave_nothing_behind() -> None:
         for spike_input in engine(backend)._compiled.inputs.values():
             assert len(spike_input.spikes) <= 1
             assert not spike_input.permanent
-        assert engine(backend)._spikes.size == 0
 
 
 def test_nengo_loihi_has_what_is_used_of_it() -> None:
     with load("loihi", tangle(), engine="stock") as backend:
         emu = engine(backend)._emulator
-        assert missing(emu, NEEDED) == ()
-        assert missing(emu, ("compartment.no_such",)) == ("compartment.no_such",)
 
         def arguments(method: Any) -> list[str]:
             return list(inspect.signature(method).parameters)
 
         state = type(emu.compartment)
         assert arguments(state.update) == ["self", "rng"]
-        assert arguments(overflow_signed) == ["x", "bits", "out"]
+        assert arguments(emu.compartment.noise._uniform)[:1] == ["rng"]
         for name in ("current", "voltage", "ref_count", "vth", "bias", "ref", "spike_count"):
             assert getattr(emu.compartment, name).dtype == np.int32, name
         assert emu.compartment.spiked.dtype == np.bool_
@@ -209,7 +205,7 @@ def test_nengo_loihi_has_what_is_used_of_it() -> None:
         assert not emu.synapses.traces
 
 
-def test_the_order_within_a_step_is_what_the_hooks_rely_on() -> None:
+def test_the_order_within_a_step_is_what_the_noise_relies_on() -> None:
     with load("loihi", FEATURES["LIF"](), engine="stock") as backend:
         emu = engine(backend)._emulator
         order: list[str] = []
@@ -244,12 +240,6 @@ def test_weights_are_shared_with_the_emulator() -> None:
             own = [synapse for synapse in block.synapses if synapse.label == name]
             assert len(own) == (name != "nothing")  # a mask without a synapse takes no axon
             assert all(np.shares_memory(data, w) for synapse in own for w in synapse.weights)
-
-
-def test_without_a_needed_attribute_it_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(emulator, "NEEDED", (*NEEDED, "compartment.renamed"))
-    with pytest.raises(BackendUnavailableError, match=r"no compartment\.renamed; pip install"):
-        load("loihi", FEATURES["LIF"](), engine="stock")
 
 
 def test_the_emulators_first_step_receives_nothing() -> None:
