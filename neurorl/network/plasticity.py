@@ -194,8 +194,7 @@ def _units(seed: int, rows: IntArray, first: int, n: int) -> FloatArray:
     first: even.
     """
     blocks = np.arange(first // 2, (first + n + 1) // 2, dtype=np.uint64)
-    key = (seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF)
-    drawn = philox4x32((rows[:, None].astype(np.uint64), blocks, 0, Stream.CONNECT), key)
+    drawn = philox4x32((rows[:, None].astype(np.uint64), blocks, 0, Stream.CONNECT), seed)
     units = np.empty((len(rows), len(blocks), 2))
     for k in range(2):
         units[..., k] = ((drawn[2 * k] << 20 | drawn[2 * k + 1] >> 12) + 0.5) * 2.0**-52

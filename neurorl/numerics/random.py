@@ -21,7 +21,6 @@ from neurorl.storage.plain import check_count
 
 U32 = npt.NDArray[np.uint32]
 U64 = npt.NDArray[np.uint64]
-F64 = FloatArray
 
 _MASK = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
@@ -54,57 +53,51 @@ class Stream(enum.IntEnum):
 
 
 def philox4x32(
-    counter: tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike, npt.ArrayLike], key: tuple[int, int]
+    counter: tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike, npt.ArrayLike], seed: int
 ) -> tuple[U64, U64, U64, U64]:
     """Return four words (uint64 arrays below 2**32) for each counter: 10 rounds of Philox 4x32.
 
-    counter: four words of 32 bits, broadcast together. key: two words of 32 bits.
+    counter: four words of 32 bits, broadcast together. seed: the key, of 64 bits.
     """
     c0, c1, c2, c3 = (np.asarray(c, dtype=np.uint64) for c in counter)
-    k0, k1 = key
-    for _ in range(10):
+    for k0, k1 in _keys(operator.index(seed) & 0xFFFFFFFFFFFFFFFF):
         p0, p1 = c0 * _M0, c2 * _M1
         c0, c2 = (p1 >> _HALF) ^ c1 ^ np.uint64(k0), (p0 >> _HALF) ^ c3 ^ np.uint64(k1)
         c1, c3 = p1 & _MASK, p0 & _MASK
-        k0, k1 = (k0 + _W0) & 0xFFFFFFFF, (k1 + _W1) & 0xFFFFFFFF
     return c0, c1, c2, c3
 
 
 def words(seed: int, stream: int, n: int, first_step: int, n_steps: int) -> U32:
     """Return the 32-bit draws of *n* neurons in steps *first_step*...: shape ``(n_steps, n)``."""
-    seed = operator.index(seed)
     low_block, high_block = first_step >> 2, (first_step + n_steps + 3) >> 2
     blocks = np.arange(low_block, high_block, dtype=np.uint64)[:, None]
-    drawn = philox4x32(
-        (np.arange(n, dtype=np.uint64)[None, :], blocks & _MASK, blocks >> _HALF, stream),
-        (seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF),
-    )
+    neurons = np.arange(n, dtype=np.uint64)[None, :]
+    drawn = philox4x32((neurons, blocks & _MASK, blocks >> _HALF, stream), seed)
     rows = np.stack(drawn, axis=1).astype(np.uint32).reshape(-1, n)
     start = first_step - 4 * low_block
     return rows[start : start + n_steps]
 
 
-def uniforms(seed: int, stream: int, n: int, step: int) -> F64:
+def uniforms(seed: int, stream: int, n: int, step: int) -> FloatArray:
     """Return *n* numbers in (0, 1), (word + 1/2) / 2**32, of one step."""
     return to_unit(words(seed, stream, n, step, 1)[0])
 
 
-def uniforms_at(seed: int, stream: int, places: IntArray, steps: npt.ArrayLike) -> F64:
+def uniforms_at(seed: int, stream: int, places: IntArray, steps: npt.ArrayLike) -> FloatArray:
     """Return a number in (0, 1) for each place, as `uniforms` does, each at a step of its own.
 
     places: indices of neurons, or of anything, up to 2**64; for places >= 2**32 their high word
         replaces the step's. steps: below 2**32, one for all or one for each place.
     """
     at, step = places.astype(np.uint64), np.asarray(steps, dtype=np.uint64)
-    key = (seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF)
-    drawn = philox4x32((at & _MASK, step >> np.uint64(2), at >> _HALF, stream), key)
+    drawn = philox4x32((at & _MASK, step >> np.uint64(2), at >> _HALF, stream), seed)
     if not step.any():
         return to_unit(drawn[0].astype(np.uint32))
     chosen = np.choose((step & np.uint64(3)).astype(np.intp), drawn)
     return to_unit(chosen.astype(np.uint32))
 
 
-def to_unit(drawn: U32) -> F64:
+def to_unit(drawn: U32) -> FloatArray:
     """Convert words to numbers in (0, 1): (word + 1/2) / 2**32."""
     # + 1/2, so that neither 0 nor 1 is drawn and logarithms are finite.
     return np.asarray((drawn + 0.5) * 2.0**-32, dtype=np.float64)
@@ -127,11 +120,9 @@ def derive_several(seed: int, purpose: int, first: int, n: int) -> list[int]:
 
     For many numbers it takes a fifth of the time of single calls.
     """
-    seed, numbers = operator.index(seed), np.arange(first, first + n, dtype=np.uint64)
-    high, low, *_ = philox4x32(
-        (purpose, numbers & _MASK, numbers >> _HALF, Stream.DERIVE),
-        (seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF),
-    )
+    numbers = np.arange(first, first + n, dtype=np.uint64)
+    counter = (purpose, numbers & _MASK, numbers >> _HALF, Stream.DERIVE)
+    high, low, *_ = philox4x32(counter, seed)
     derived: list[int] = ((high & np.uint64(0x7FFFFFFF)) << _HALF | low).tolist()
     return derived
 
@@ -146,7 +137,7 @@ def _keys(seed: int) -> tuple[tuple[int, int], ...]:
 LOGISTIC_BITS = 14
 
 
-def _logistic_table() -> F64:
+def _logistic_table() -> FloatArray:
     p = (np.arange(2 ** (LOGISTIC_BITS - 1)) + 0.5) / 2**LOGISTIC_BITS
     # Rounded, so that logarithms that differ in their last bits give the same table.
     lower = np.rint(np.log(p / (1 - p)) * 2.0**40) * 2.0**-40
@@ -163,7 +154,7 @@ A draw is the entry at the word's upper 14 bits, so P(L > x) differs from sigmoi
 """
 
 
-def logistic(drawn: U32) -> F64:
+def logistic(drawn: U32) -> FloatArray:
     """Convert words to standard logistic draws, one for each."""
     return np.asarray(LOGISTIC_TABLE[drawn >> np.uint32(32 - LOGISTIC_BITS)])
 
@@ -176,14 +167,14 @@ class DrawRows:
     """
 
     def __init__(
-        self, seed: int, stream: int, n: int, convert: Callable[[U32], F64] = to_unit
+        self, seed: int, stream: int, n: int, convert: Callable[[U32], FloatArray] = to_unit
     ) -> None:
         self._args = (seed, stream, n)
         self._convert = convert
         self._number = -1
         self._rows = np.empty((0, n))
 
-    def __call__(self, step: int) -> F64:
+    def __call__(self, step: int) -> FloatArray:
         """Return the draws of one step, shape ``(n,)``."""
         number, row = divmod(step, _CHUNK)
         if number != self._number:
@@ -191,7 +182,7 @@ class DrawRows:
             self._number = number
         return np.asarray(self._rows[row])
 
-    def rows(self, step: int, n_steps: int) -> F64:
+    def rows(self, step: int, n_steps: int) -> FloatArray:
         """Return the draws of *n_steps* steps from *step*, shape ``(n_steps, n)``; not cached."""
         return self._convert(words(*self._args, step, n_steps))
 

@@ -38,16 +38,15 @@ ONES = 0xFFFFFFFF
 def test_philox_known_answers(
     counter: tuple[int, int, int, int], key: tuple[int, int], expected: str
 ) -> None:
-    assert " ".join(f"{int(word):08x}" for word in philox4x32(counter, key)) == expected
+    drawn = philox4x32(counter, key[0] | key[1] << 32)
+    assert " ".join(f"{int(word):08x}" for word in drawn) == expected
 
 
 def test_words_are_where_the_counter_says() -> None:
     seed, stream, neuron, step = 2**40 + 7, 5, 3, 2**34 + 6
     block = step // 4
-    expected = philox4x32((neuron, block & ONES, block >> 32, stream), (seed & ONES, seed >> 32))[
-        step % 4
-    ]
-    assert words(seed, stream, 9, step, 1)[0, neuron] == expected
+    expected = philox4x32((neuron, block & ONES, block >> 32, stream), seed)
+    assert words(seed, stream, 9, step, 1)[0, neuron] == expected[step % 4]
 
 
 @given(
