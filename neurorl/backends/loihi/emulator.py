@@ -45,6 +45,7 @@ class EmulatorEngine(ChipEngine):
 
     target: ClassVar[str] = "emulator"
     lends_memory: ClassVar[bool] = True
+    _drawn: Int32Array  # the chip's noise of a step
 
     def __init__(
         self,

@@ -83,9 +83,7 @@ class NumpyNode:
         """
         if given is not None and not self.released:
             return given
-        draws: dict[str, FloatArray] = {}
-        for x, draw in self.draws.items():
-            draws[x] = draw(steps)
+        draws = {x: draw(steps) for x, draw in self.draws.items()}
         spikes, values = self._step(self.state, arrived, self.bias, self.dead, draws, given)
         for x in self.state:
             self.state[x] = values[x]

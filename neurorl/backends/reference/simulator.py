@@ -70,9 +70,6 @@ class ReferenceSimulator(ProgramSimulator):
                     arrived = self.with_given(arrived, inputs, step)
                 for k, node in enumerate(nodes):
                     given = inputs[node.name][step] if node.is_source else None
-                    if given is not None and not node.releases:
-                        now[k] = given
-                        continue
                     now[k] = self.nodes[k].update(arrived[k], self.steps, given)
                     if node.initial and not node.names_bias:
                         self._check(k)
@@ -129,11 +126,9 @@ class ReferenceSimulator(ProgramSimulator):
         """Let a step's spikes, by node, join those on their way."""
         for k, now in spikes.items():
             past = self.spikes[k]
-            if len(past) > 1:
-                past[:-1] = past[1:]
+            past[:-1] = past[1:]
             past[-1] = now
-        for replica in range(len(self.steps)):
-            self.steps[replica] += 1
+        self.steps = [step + 1 for step in self.steps]
 
     def source(self) -> str:
         """Return the network, and the Python function of each node."""
