@@ -19,31 +19,15 @@ from typing import TYPE_CHECKING, Any, overload
 from platformdirs import user_cache_path
 
 from neurorl._version import __version__
-from neurorl.backends.lookup import (
-    BACKENDS,
-    Vocabulary,
-    backend_class,
-    import_plugin,
-    import_shipped,
-    quickest,
-)
+from neurorl.backends.lookup import BACKENDS as BACKENDS
+from neurorl.backends.lookup import Vocabulary, import_plugin, import_shipped, quickest
+from neurorl.backends.lookup import backend_class as backend_class
 from neurorl.backends.plugins import BackendInfo, plugins
 from neurorl.backends.spec import BackendSpec
 from neurorl.errors import BackendUnavailableError, one_line
 from neurorl.network.description import Network
 from neurorl.storage.files import as_json, replace
 from neurorl.storage.plain import PlainData
-
-__all__ = [
-    "BACKENDS",
-    "BackendInfo",
-    "BackendSpec",
-    "available_backends",
-    "backend_class",
-    "load",
-    "remembered_backends",
-    "variants",
-]
 
 if TYPE_CHECKING:
     from neurorl.backends.base import Backend

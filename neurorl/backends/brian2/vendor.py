@@ -33,21 +33,14 @@ _on_interrupt = signal.getsignal(signal.SIGINT)
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it uses deprecated names of its own dependencies
-    import brian2
+    import brian2 as brian2
     from brian2.codegen.runtime.cython_rt import CythonCodeObject
-    from brian2.core.base import BrianObject
-    from brian2.devices.device import all_devices
-    from brian2.stateupdaters.base import UnsupportedEquationsException
+    from brian2.core.base import BrianObject as BrianObject
+    from brian2.devices.device import all_devices as all_devices
+    from brian2.stateupdaters.base import (
+        UnsupportedEquationsException as UnsupportedEquationsException,
+    )
     from brian2.utils.logger import BrianLogger, catch_logs
-
-__all__ = [
-    "BrianObject",
-    "CythonCodeObject",
-    "UnsupportedEquationsException",
-    "all_devices",
-    "brian2",
-    "catch_logs",
-]
 
 
 def _undo_global_changes() -> None:

@@ -23,23 +23,6 @@ import numpy as np
 
 from neurorl.errors import BackendUnavailableError
 
-__all__ = [
-    "MAX_COMPARTMENTS",
-    "MAX_IN_AXONS",
-    "MAX_OUT_AXONS",
-    "MAX_SYNAPSE_BITS",
-    "Axon",
-    "BuildError",
-    "EmulatorInterface",
-    "LoihiBlock",
-    "LoihiProbe",
-    "Model",
-    "SpikeInput",
-    "Synapse",
-    "SynapseConfig",
-    "validate_model",
-]
-
 MENDED = ("nengo_loihi.block", "nengo_loihi.neurons")
 """Name the modules of nengo-loihi 1.1 that say ``copy=False``."""
 
@@ -82,21 +65,19 @@ def mend() -> tuple[str, ...]:
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    from nengo.exceptions import BuildError
-    from nengo_loihi.block import (
-        MAX_COMPARTMENTS,
-        MAX_IN_AXONS,
-        MAX_OUT_AXONS,
-        MAX_SYNAPSE_BITS,
-        Axon,
-        LoihiBlock,
-        Synapse,
-        SynapseConfig,
-    )
-    from nengo_loihi.builder import Model
-    from nengo_loihi.builder.validate import validate_model
-    from nengo_loihi.emulator.interface import EmulatorInterface
-    from nengo_loihi.inputs import SpikeInput
-    from nengo_loihi.probe import LoihiProbe
+    from nengo.exceptions import BuildError as BuildError
+    from nengo_loihi.block import MAX_COMPARTMENTS as MAX_COMPARTMENTS
+    from nengo_loihi.block import MAX_IN_AXONS as MAX_IN_AXONS
+    from nengo_loihi.block import MAX_OUT_AXONS as MAX_OUT_AXONS
+    from nengo_loihi.block import MAX_SYNAPSE_BITS as MAX_SYNAPSE_BITS
+    from nengo_loihi.block import Axon as Axon
+    from nengo_loihi.block import LoihiBlock as LoihiBlock
+    from nengo_loihi.block import Synapse as Synapse
+    from nengo_loihi.block import SynapseConfig as SynapseConfig
+    from nengo_loihi.builder import Model as Model
+    from nengo_loihi.builder.validate import validate_model as validate_model
+    from nengo_loihi.emulator.interface import EmulatorInterface as EmulatorInterface
+    from nengo_loihi.inputs import SpikeInput as SpikeInput
+    from nengo_loihi.probe import LoihiProbe as LoihiProbe
 
 mend()
