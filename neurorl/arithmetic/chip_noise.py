@@ -182,7 +182,4 @@ def coin_rows(network: Network, sources: Mapping[str, str], seed: int) -> dict[s
 
 def toss(coins: Mapping[str, DrawRows], first_step: int, n_steps: int) -> dict[str, BoolArray]:
     """Return the coins that arrive in *n_steps* steps, a row a step, for each source."""
-    return {
-        name: np.stack([np.asarray(rows(first_step + k), dtype=bool) for k in range(n_steps)])
-        for name, rows in coins.items()
-    }
+    return {x: np.asarray(rows.rows(first_step, n_steps), bool) for x, rows in coins.items()}

@@ -144,15 +144,19 @@ def signed_offset(projection: ChipProjection, total: Array) -> IntArray:
     return np.asarray(-(total * 2.0 ** (6 + projection.exponent)) / 2, dtype=np.int64)
 
 
-def weight_range(network: Network, projection: Projection) -> float:
+def weight_range(projection: Projection) -> float:
     """Return the largest weight to be represented, as transmitted (2w if signed)."""
-    if projection.plasticity is not None:
-        reach = max(abs(projection.plasticity.low), abs(projection.plasticity.high))
-    elif isinstance(projection.weights, Uniform):
-        reach = max(abs(projection.weights.low), abs(projection.weights.high))
-    else:
-        reach = float(np.abs(projection.weights).max(initial=0.0))
+    rule = projection.plasticity
+    reach = largest_initial(projection) if rule is None else max(abs(rule.low), abs(rule.high))
     return (2 if projection.signed else 1) * reach
+
+
+def largest_initial(projection: Projection) -> float:
+    """Return the largest initial |weight| that a projection may have."""
+    weights = projection.weights
+    if isinstance(weights, Uniform):
+        return max(abs(weights.low), abs(weights.high))
+    return float(np.abs(weights).max(initial=0.0))
 
 
 def _membrane_unit(network: Network, population: Population) -> float:
@@ -162,7 +166,7 @@ def _membrane_unit(network: Network, population: Population) -> float:
     """
     integrator = population.integrator(network.dt)
     into = [p for p in network.projections if p.post == population.name]
-    widest = max([weight_range(network, p) for p in into], default=0.0)
+    widest = max([weight_range(p) for p in into], default=0.0)
     level = np.abs(integrator.threshold) + _LOGISTIC_REACH * integrator.noise_width
     widest = widest or float(level.max()) or 1.0
     unit = MANTISSA_MAX * 2.0**6 / widest
@@ -277,7 +281,7 @@ def _population(network: Network, population: Population, noise: Noise) -> ChipP
 
 
 def _projection(network: Network, projection: Projection, unit: float) -> ChipProjection:
-    reach = weight_range(network, projection) * unit
+    reach = weight_range(projection) * unit
     exponent = 0
     post = network.node(projection.post)
     assert isinstance(post, Population)

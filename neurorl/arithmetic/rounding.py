@@ -29,7 +29,7 @@ from neurorl.arithmetic.chip_noise import NOISE_MODES, find_noise
 from neurorl.arithmetic.fitting import Weights, fit_bounds
 from neurorl.arithmetic.xylo_integers import XyloNetwork
 from neurorl.errors import ArgumentError, UnsupportedError, check_name
-from neurorl.network.description import CURRENT_GRID, Network, Population, Projection, Uniform
+from neurorl.network.description import CURRENT_GRID, Network, Population, Projection
 from neurorl.network.limits import refuse_units
 from neurorl.network.plasticity import RELEASE_GRID
 from neurorl.numerics.arrays import Array, FloatArray, Int32Array
@@ -112,7 +112,6 @@ class Arithmetic(abc.ABC):
         self.noise = find_noise(noise)
         self._rounding = dict[str, Rounding]()
         self._limits = dict[str, float]()  # of accepted weights; those beyond a range are clipped
-        self._listed = {p.name for p in network.projections if p.is_sparse}
 
     def rounding(self, name: str) -> Rounding:
         """Return the numbers by which a projection's weights are rounded."""
@@ -185,13 +184,6 @@ class Arithmetic(abc.ABC):
         mask = self.network.projection(name).mask
         return weights if mask is None else np.where(mask, weights, 0.0)
 
-    def _sums(self, name: str, weights: Array) -> Array:
-        """Return the same as `Network.sums_into`, quicker for weights that aren't listed."""
-        if name in self._listed:
-            return self.network.sums_into(name, weights)
-        exact = np.int64 if weights.dtype.kind == "i" else None
-        return np.asarray(weights.sum(axis=-2, dtype=exact).ravel())
-
     def signed_into(self, population: str) -> list[str]:
         """Return the names of the signed projections into a population."""
         return [p.name for p in self.network.projections if p.signed and p.post == population]
@@ -237,7 +229,7 @@ class FloatArithmetic(Arithmetic):
     ) -> Array:
         bias = self._bias[population]
         for name in self.signed_into(population):
-            bias = bias - self._sums(name, rounded[name])
+            bias = bias - self.network.sums_into(name, rounded[name])
         return bias if current is None else bias + current
 
 
@@ -304,7 +296,7 @@ class ChipArithmetic(IntegerArithmetic):
             return bias
         for name in signed:
             mantissa = self.mantissa(name, rounded[name])
-            total = self._sums(name, mantissa)
+            total = self.network.sums_into(name, mantissa)
             bias = bias + quantiser.signed_offset(self.chip.projections[name], total)
         return quantiser.bias_integers(bias if current is None else bias + current)
 
@@ -346,8 +338,6 @@ def _scale(network: Network, projection: Projection) -> float:
 
 def _largest(projection: Projection) -> float:
     """Return the largest initial or learnable |weight| of a projection."""
-    weights, rule_of = projection.weights, projection.plasticity
-    bounds = [] if rule_of is None else [rule_of.low, rule_of.high]
-    is_drawn = isinstance(weights, Uniform)
-    begins = [weights.low, weights.high] if is_drawn else [np.abs(weights).max(initial=0.0)]
-    return max(abs(float(w)) for w in (*begins, *bounds))
+    rule = projection.plasticity
+    bounds = () if rule is None else (rule.low, rule.high)
+    return float(max(abs(w) for w in (quantiser.largest_initial(projection), *bounds)))

@@ -121,7 +121,7 @@ class _Wanted:
         self.described = d = population.integrator(network.dt)
         self.kept, self.ranges = kept_current(d), dict[str, float]()
         for p in network.projections:
-            if p.post == population.name and (reach := weight_range(network, p)):
+            if p.post == population.name and (reach := weight_range(p)):
                 memory = memory_of(network, p)
                 self.ranges[memory] = max(reach, self.ranges.get(memory, 0.0))
         self.level = float((np.maximum(d.threshold, np.abs(d.bias)) * self.kept).max())

@@ -265,7 +265,7 @@ class Network(Described):
 
     def sums_into(self, name: str, values: Array) -> Array:
         """Return for each postsynaptic neuron the sum of *values*, shaped as weights; ``(n,)``."""
-        synapses = self.synapses(name)
+        synapses = self.synapses(name) if self.projection(name).is_sparse else None
         if synapses is not None:
             return synapses.sums(values)
         exact = np.int64 if values.dtype.kind == "i" else None
