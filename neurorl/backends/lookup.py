@@ -108,14 +108,17 @@ def backend_class(name: str) -> type[Simulator]:
     Raises UnknownNameError, or BackendUnavailableError with the remedy.
     """
     if isinstance(name, str) and name in BACKENDS:
-        return import_shipped(name, BACKENDS[name])
+        return import_class(name, BACKENDS[name])
     offered = dict(plugins(BACKENDS))
     check_name("backend", name, [*offered, *BACKENDS])
-    return import_plugin(name, offered[name])
+    return import_class(name, offered[name])
 
 
-def import_shipped(name: str, info: BackendInfo) -> type[Simulator]:
-    """Return the class that *info* names. Raises BackendUnavailableError."""
+def import_class(name: str, info: BackendInfo) -> type[Simulator]:
+    """Return the class that *info* names, and check it. Raises BackendUnavailableError."""
+    where, remedy = f"backend {name}", info.remedy
+    if info.problem is not None:
+        raise BackendUnavailableError(where, info.problem, remedy=remedy)
     module, _, attribute = info.target.partition(":")
     try:
         with warnings.catch_warnings():
@@ -123,18 +126,8 @@ def import_shipped(name: str, info: BackendInfo) -> type[Simulator]:
             cls: type[Simulator] = getattr(importlib.import_module(module), attribute)
     except Exception as exc:  # a broken simulator may raise anything while it is imported
         problem = f"{info.distribution} doesn't import"
-        raise BackendUnavailableError(
-            f"backend {name}", problem, got=exc, remedy=info.remedy
-        ) from exc
-    return cls
-
-
-def import_plugin(name: str, info: BackendInfo) -> type[Simulator]:
-    """Return and check a class of another distribution. Raises BackendUnavailableError."""
-    if info.problem is not None:
-        raise BackendUnavailableError(f"backend {name}", info.problem, remedy=info.remedy)
-    cls = import_shipped(name, info)
-    check_class(name, cls, info.remedy)
+        raise BackendUnavailableError(where, problem, got=exc, remedy=remedy) from exc
+    check_class(name, cls, remedy)
     return cls
 
 

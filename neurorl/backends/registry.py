@@ -12,7 +12,6 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -20,7 +19,7 @@ from platformdirs import user_cache_path
 
 from neurorl._version import __version__
 from neurorl.backends.lookup import BACKENDS as BACKENDS
-from neurorl.backends.lookup import Vocabulary, import_plugin, import_shipped, quickest
+from neurorl.backends.lookup import Vocabulary, import_class, quickest
 from neurorl.backends.lookup import backend_class as backend_class
 from neurorl.backends.plugins import BackendInfo, plugins
 from neurorl.backends.spec import BackendSpec
@@ -86,18 +85,15 @@ def available_backends() -> list[PlainData]:
     Keys: name, distribution, available, version, target, engines, arithmetics, unverified (the
     part that nobody could try yet, None if there is none), remedy.
     """
-    own = [_row(name, info, import_shipped) for name, info in BACKENDS.items()]
-    return own + [_row(name, info, import_plugin) for name, info in plugins(BACKENDS)]
+    return [_row(name, info) for name, info in (*BACKENDS.items(), *plugins(BACKENDS))]
 
 
-def _row(
-    name: str, info: BackendInfo, import_: Callable[[str, BackendInfo], type[Simulator]]
-) -> PlainData:
+def _row(name: str, info: BackendInfo) -> PlainData:
     row: PlainData = {"name": name, "distribution": info.distribution, "available": False}
     row |= {"version": None, "target": None, "engines": [], "arithmetics": [], "unverified": None}
     row["remedy"] = None
     try:
-        cls = import_(name, info)
+        cls = import_class(name, info)
         row["version"] = importlib.metadata.version(info.distribution)
         row |= {"target": cls.default_target(), "engines": list(cls.capabilities.engines)}
         row |= {"arithmetics": list(cls.capabilities.arithmetics), "available": True}

@@ -240,9 +240,8 @@ def _words(name: str, vocabulary: Vocabulary, part: str) -> dict[str, str | None
     if part in vocabulary.engines:
         return {"engine": part if vocabulary.engines[part].options else None}
     if arithmetic not in (*ARITHMETICS, *[""] * bool(plus)):
-        raise unknown_name_error(
-            f"part of {name}", part, (*vocabulary.arithmetics, *vocabulary.engines)
-        )
+        known = (*vocabulary.arithmetics, *vocabulary.engines)
+        raise unknown_name_error(f"part of {name}", part, known)
     if arithmetic and arithmetic not in vocabulary.arithmetics:
         limit = ", ".join(vocabulary.arithmetics)
         raise ArgumentError(f"backend {name}", "another arithmetic", got=arithmetic, limit=limit)
