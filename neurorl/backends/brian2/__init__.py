@@ -1,5 +1,3 @@
 """Run networks on Brian2: readable equations, stepped without `Network.run`."""
 
-from neurorl.backends.brian2.simulator import Brian2Simulator
-
-__all__ = ["Brian2Simulator"]
+from neurorl.backends.brian2.simulator import Brian2Simulator as Brian2Simulator

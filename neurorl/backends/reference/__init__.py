@@ -1,5 +1,3 @@
 """Run networks in NumPy: the executable definition of what a network means."""
 
-from neurorl.backends.reference.simulator import ReferenceSimulator
-
-__all__ = ["ReferenceSimulator"]
+from neurorl.backends.reference.simulator import ReferenceSimulator as ReferenceSimulator
