@@ -163,9 +163,6 @@ class GroupText:
     update: str
     begins: Mapping[str, Array]
 
-    def __str__(self) -> str:
-        return self.written()
-
     @property
     def dtypes(self) -> dict[str, str]:
         """Return NumPy's name for the type of each variable that the model declares."""

@@ -190,24 +190,13 @@ class _Rows:
     def __call__(self, i: Any, step: Any, stream: Any, seed: Any) -> FloatArray:
         """Return the draws of one step for all replicas."""
         stream = int(np.ravel(stream)[0])
-        steps, seeds = np.ravel(step), np.ravel(seed)
-        if len(seeds) == 1:
-            row = self._draw(0, int(seeds[0]), stream, len(i), int(steps[0]))
-            return row.copy()  # Brian2 may write to what it gets
-        first = np.flatnonzero(np.ravel(i) == 0)
-        size = len(seeds) // len(first)
-        return np.concatenate(
-            [self._draw(k, int(seeds[k]), stream, size, int(steps[k])) for k in first.tolist()]
-        )
-
-    def _draw(self, first: int, seed: int, stream: int, size: int, step: int) -> FloatArray:
-        """Return the draws of one replica.
-
-        Rows are kept by its first neuron, as replicas of equal seeds may be at different steps.
-        """
-        if (first, stream) not in self._rows:
-            self._rows[first, stream] = DrawRows(seed, stream, size, self._convert)
-        return self._rows[first, stream](step)
+        steps, seeds = (np.broadcast_to(np.ravel(x), len(i)) for x in (step, seed))
+        first = np.flatnonzero(np.ravel(i) == 0).tolist()
+        for k in first:  # not by seeds: replicas of equal ones may be at different steps
+            if (k, stream) not in self._rows:
+                args = int(seeds[k]), stream, len(i) // len(first)
+                self._rows[k, stream] = DrawRows(*args, self._convert)
+        return np.concatenate([self._rows[k, stream](int(steps[k])) for k in first])
 
 
 class Objects:

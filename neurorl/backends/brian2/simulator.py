@@ -106,7 +106,7 @@ class Brian2Simulator(ProgramSimulator):
     def source(self) -> str:
         """Return the generated model as readable text, in Brian2's own terms."""
         program, simulated = self.program, self.simulated
-        parts = [str(group_text(program, k)) for k in (*self.sources, *self.populations)]
+        parts = [group_text(program, k).written() for k in (*self.sources, *self.populations)]
         parts += [str(synapses_text(program, k)) for k in range(len(program.projections))]
         head = [
             f"# arithmetic {simulated.arithmetic_name!r}, dt = {simulated.network.dt:g} s",
@@ -217,9 +217,8 @@ class Brian2Simulator(ProgramSimulator):
             space = self._objects.memory[k]["_spikespace"]
             space[: len(spiking)] = spiking
             space[-1] = len(spiking)
-        for projection, synapses in zip(
-            self.program.projections, self._objects.synapses, strict=True
-        ):
+        pairs = zip(self.program.projections, self._objects.synapses, strict=True)
+        for projection, synapses in pairs:
             if not projection.gap:
                 delay = max(projection.delays) - 1
                 refill_queue(synapses, rasters[projection.pre][:-1], delay)

@@ -15,7 +15,6 @@ import signal
 import sys
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 from platformdirs import user_cache_path
@@ -89,7 +88,7 @@ def exact_preferences(engine: str) -> Iterator[None]:
     folder = user_cache_path("neurorl") / "brian2"
     wanted["codegen.runtime.cython.cache_dir"] = str(folder)
     if BACKENDS["brian2"].engines[engine].compiles:
-        _prepare(folder)
+        CompileCache(folder).make()
     before = {name: brian2.prefs[name] for name in wanted}
     try:
         for name, value in wanted.items():
@@ -101,14 +100,6 @@ def exact_preferences(engine: str) -> Iterator[None]:
     finally:
         for name, value in before.items():
             brian2.prefs[name] = value
-
-
-def _prepare(folder: Path) -> None:
-    """Make a folder that only the user can write, for the modules that Brian2 will load."""
-    CompileCache(folder).check()
-    with contextlib.suppress(OSError):  # Brian2 says what is wrong
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        folder.mkdir(mode=0o700, exist_ok=True)
 
 
 @functools.cache
