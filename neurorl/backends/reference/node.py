@@ -28,7 +28,7 @@ def side_by_side(rows: Sequence[Callable[[int], FloatArray]]) -> DrawAll:
     return drawn
 
 
-_PYTHON = Style(
+PYTHON = Style(
     number=lambda value: f"float64({value!r})",
     flag=lambda flag: f"bool_({flag})",
     call=lambda name, arguments: f"{name}_({', '.join(arguments)})",
@@ -36,6 +36,8 @@ _PYTHON = Style(
     operators={"and": "&", "or": "|", "not": "~"},
     brackets_all=True,
 )
+"""Print formulas as Python that takes arrays."""
+
 _SPACE: Named = {
     **{f"{name}_": function.numpy for name, function in FUNCTIONS.items()},
     "power": power,
@@ -122,7 +124,7 @@ def _lines(node: NodeProgram) -> Iterator[str]:
     if node.threshold is None:
         yield "spikes = given"
     else:
-        yield f"spikes = {render(node.threshold.tree, _PYTHON, names)}"
+        yield f"spikes = {render(node.threshold.tree, PYTHON, names)}"
     if node.refractory is not None:
         yield "spikes = spikes & live"
         yield "dead[:] = where(spikes, refractory, maximum(dead - 1, 0))"
@@ -139,7 +141,7 @@ def _assignments(
     statements: Sequence[Statement], names: Mapping[str, str], of: str = "{}"
 ) -> Iterator[str]:
     for line in statements:
-        name, value = names[line.variable], render(line.value.tree, _PYTHON, names)
+        name, value = names[line.variable], render(line.value.tree, PYTHON, names)
         if isinstance(line.value.tree, Name):  # two variables need memory of their own
             value = f"1.0*{value}"
         yield f"{name} = {of.format(value, name)}"

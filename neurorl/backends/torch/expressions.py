@@ -12,6 +12,7 @@ quantisation-aware.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from torch import Tensor
 
 from neurorl.arithmetic.quantiser import BIAS_MANTISSA, bias_steps
 from neurorl.arithmetic.rounding import Rounding
+from neurorl.backends.reference.node import PYTHON
 from neurorl.errors import ArgumentError
 from neurorl.expressions.expression import Expression
 from neurorl.expressions.functions import FUNCTIONS, power
@@ -69,14 +71,7 @@ def tensor_style(
         return f"{written}({', '.join(arguments)})"
 
     space["power"] = power
-    return Style(
-        number=literal,
-        flag=literal,
-        call=call,
-        power=lambda base, exponent: f"power({base}, {exponent})",
-        operators={"and": "&", "or": "|", "not": "~"},
-        brackets_all=True,
-    )
+    return replace(PYTHON, number=literal, flag=literal, call=call)
 
 
 class _WithSlope(torch.autograd.Function):
@@ -159,9 +154,8 @@ _FUNCTIONS: Mapping[str, Callable[..., Tensor]] = {
 
 def in_quanta(weight: Tensor, rounding: Rounding) -> Tensor:
     """Return *weight* in whole numbers of ``rounding.unit``, as `Rounding.round` rounds it."""
-    return torch.clamp(
-        through(weight * rounding.inverse, torch.round), -rounding.limit, rounding.limit
-    )
+    n = through(weight * rounding.inverse, torch.round)
+    return torch.clamp(n, -rounding.limit, rounding.limit)
 
 
 def bias_integers(bias: Tensor) -> Tensor:

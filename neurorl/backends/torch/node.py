@@ -103,10 +103,9 @@ class Firing:
 class TensorNode(nn.Module):
     """Run a node in all replicas and environments.
 
-    node: of one replica. dtype: of all tensors. surrogate_width: width of the sigmoid that replaces
-    a hard threshold in the backward pass, in membrane units. detach_reset: whether reset and dead
-    steps after a spike are constants in the backward pass. compiles: whether windows without
-    gradients run in C++, see `WindowKernel`. straight: as in `TensorSource`.
+    node: of one replica. dtype: of all tensors. surrogate_width, detach_reset: as of
+    `neurorl.backends.torch.SpikingModule`. compiles: whether windows without gradients run in C++,
+    see `WindowKernel`. straight: as in `TensorSource`.
 
     The order of operations is the reference's, so in float64 every bit is the same.
     """

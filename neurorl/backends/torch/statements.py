@@ -69,9 +69,8 @@ class Crossing:
         exact = None
         is_fixed = all(name in node.constants for name in names_in(right))
         if tree.op == ">=" or not is_fixed:
-            exact = Binary(
-                tree.op, left if noise is None else Binary("+", left, Name(NOISE)), right
-            )
+            noisy = left if noise is None else Binary("+", left, Name(NOISE))
+            exact = Binary(tree.op, noisy, right)
         if not is_fixed:  # an estimator has the derivative by its first argument only
             left, right = Binary("-", left, right), Number(0.0)
         is_rounded = noise is not None and any(isinstance(n, FunctionCall) for n in nodes_of(noise))
@@ -206,16 +205,12 @@ def _shorter(tree: Node, zeros: set[str]) -> Node:
     match tree:
         case Name(name=name) if name in zeros:
             return Number(0.0)
-        case Binary(op="*", left=left, right=right) if _is_zero(left) or _is_zero(right):
+        case Binary("*", Number(0.0), _) | Binary("*", _, Number(0.0)):
             return Number(0.0)
-        case Binary(op="/", left=left, right=Number()) | FunctionCall("trunc", (left,)) if _is_zero(
-            left
-        ):
+        case Binary("/", Number(0.0), Number()) | FunctionCall("trunc", (Number(0.0),)):
             return Number(0.0)
-        case Binary(op="+", left=left, right=right) if _is_zero(left):
-            return right
-        case Binary(op="+" | "-", left=left, right=right) if _is_zero(right):
-            return left
+        case Binary("+", Number(0.0), other) | Binary("+" | "-", other, Number(0.0)):
+            return other
     return tree
 
 

@@ -141,9 +141,7 @@ class Unroll:
 
     def _now(self, s: Path) -> Tensor:
         """Return the same in the window."""
-        if s.release is None:
-            return self.spikes[s.pre]
-        return self._sent_by(s.pre, s.release)
+        return self.spikes[s.pre] if s.release is None else self._sent_by(s.pre, s.release)
 
     def _sent_by(self, name: str, variable: str) -> Tensor:
         """Return what the spikes of a node released in the window."""
