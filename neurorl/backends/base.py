@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from neurorl.backends.capabilities import Capabilities
 from neurorl.backends.checks import (
+    Errors,
     Inputs,
     check_errors,
     check_finite,
@@ -301,9 +302,8 @@ class Backend(Ownable):
         """
         self.check_free("backend.levels", "learning.set_weights")
         self._weights.check(name)
-        if name in self._weights.currents.weights:
-            return None
-        return self.simulator.levels(name, unit)
+        is_flow = name in self._weights.currents.weights
+        return None if is_flow else self.simulator.levels(name, unit)
 
     def rebuild(self, network: Network, weights: Mapping[str, npt.ArrayLike]) -> None:
         """Go on with other synapses: run *network*, of the same nodes, from the state of now.
@@ -434,9 +434,7 @@ class Backend(Ownable):
         for name, raster in self._advance(inputs, None, n_steps).items():
             rasters[name][:] = raster
 
-    def _advance(
-        self, inputs: Inputs, errors: Mapping[str, FloatArray] | None, n_steps: int
-    ) -> dict[str, Raster]:
+    def _advance(self, inputs: Inputs, errors: Errors | None, n_steps: int) -> dict[str, Raster]:
         """Let the simulator learn from errors, or step if these are None, and recordings read."""
         if self.recordings:
             return advance_recorded(self.recordings, self.simulator, inputs, errors, n_steps)

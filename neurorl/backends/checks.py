@@ -29,6 +29,8 @@ Inputs = dict[str, Array]
 
 What values add to an input in each step, ``(n_steps, size)``, is beside them, ``POPULATION.INPUT``.
 """
+Errors = Mapping[str, FloatArray]
+"""Map populations that learn to their errors in each step, ``(n_steps, size)``, -1 to 1."""
 
 
 def check_seeds(seed: int | Sequence[int]) -> tuple[int, ...]:

@@ -112,7 +112,7 @@ class ProgramSimulator(Simulator):
         for k, node, columns in self._columns(replica):
             for x, key in self.node_variables(k).items():
                 values = self.values(k, x)[columns]
-                state[f"{node.name}.{key}"] = values.astype(self.simulated.dtype)
+                state[f"{node.name}.{key}"] = values.astype(self.simulated.arithmetic.number)
             if not node.is_source:
                 dead = np.zeros(node.size) if node.refractory is None else self.dead(k)
                 state[f"{node.name}.refractory"] = dead[columns].astype(np.int64)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from neurorl.backends.checks import Inputs
+from neurorl.backends.checks import Errors, Inputs
 from neurorl.backends.simulator import Simulator, State
 from neurorl.backends.window import Raster
 from neurorl.errors import ArgumentError, BackendError, UnsupportedError, check_name
 from neurorl.network.description import Network
-from neurorl.numerics.arrays import Array, FloatArray
+from neurorl.numerics.arrays import Array
 from neurorl.storage.files import write_bytes
 from neurorl.storage.plain import check_count
 
@@ -261,7 +261,7 @@ def advance_recorded(
     recordings: Sequence[Recording],
     simulator: Simulator,
     inputs: Inputs,
-    errors: Mapping[str, FloatArray] | None,
+    errors: Errors | None,
     n_steps: int,
 ) -> dict[str, Raster]:
     """Advance in as many parts as recordings need, and return the rasters of all steps.

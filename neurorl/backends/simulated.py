@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-import numpy as np
-
 from neurorl.arithmetic.chip_noise import UniformRows, coin_rows, find_noise
 from neurorl.arithmetic.rounding import Arithmetic, make_arithmetic
 from neurorl.network.description import Network, Population
@@ -89,11 +87,6 @@ class SimulatedNetwork:
             for p in arithmetic.network.projections
             if p.pre in sources
         }
-
-    @property
-    def dtype(self) -> type[np.float64] | type[np.int64]:
-        """Return the dtype of currents and membranes in a state."""
-        return np.int64 if self.arithmetic.is_chip else np.float64
 
     def columns(self, node: str, replica: int) -> slice:
         """Return the slice of a replica's neurons among all of a node's."""

@@ -12,7 +12,14 @@ import numpy as np
 from neurorl.arithmetic.chip_noise import with_coin_sources
 from neurorl.arithmetic.rounding import find_arithmetic, make_arithmetic
 from neurorl.backends.capabilities import Capabilities
-from neurorl.backends.checks import Inputs, check_arithmetic, check_noise, check_record, check_seeds
+from neurorl.backends.checks import (
+    Errors,
+    Inputs,
+    check_arithmetic,
+    check_noise,
+    check_record,
+    check_seeds,
+)
 from neurorl.backends.meter import Meter
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.window import Raster, WindowCall
@@ -171,10 +178,8 @@ class Simulator(abc.ABC):
     def levels(self, projection: str, unit: float) -> Int32Array | None:
         """Hold a projection's weights as whole multiples of *unit* from now on; return these.
 
-        Flat, in C order, at most 2**28 each; a caller may write to them as to `memory`, which is
-        then None, until `write_weights` says weights that are no such multiples. *unit* is a
-        multiple of the arithmetic's, and the weights of now are multiples of it. None of a
-        simulator that can't.
+        They are as of `neurorl.backends.base.Backend.levels`; None of a simulator that can't.
+        `memory` is then None, until `write_weights` says weights that are no such multiples.
         """
         return None
 
@@ -191,12 +196,9 @@ class Simulator(abc.ABC):
         held = self.held(projection)
         return None if held is None else held.reshape(-1)[part]
 
-    def learn(
-        self, inputs: Inputs, errors: Mapping[str, FloatArray], n_steps: int
-    ) -> dict[str, Raster]:
+    def learn(self, inputs: Inputs, errors: Errors, n_steps: int) -> dict[str, Raster]:
         """Advance as `step` does while the simulator's own rule learns.
 
-        errors: by population, float64 ``(n_steps, n_replicas * size)``, -1 to 1.
         Raises UnsupportedError if only the host learns.
         """
         raise self.learns_on_host()

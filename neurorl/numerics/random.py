@@ -52,9 +52,7 @@ class Stream(enum.IntEnum):
     OF_EQUATIONS = 0x86000000
 
 
-def philox4x32(
-    counter: tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike, npt.ArrayLike], seed: int
-) -> tuple[U64, U64, U64, U64]:
+def philox4x32(counter: tuple[npt.ArrayLike, ...], seed: int) -> tuple[U64, U64, U64, U64]:
     """Return four words (uint64 arrays below 2**32) for each counter: 10 rounds of Philox 4x32.
 
     counter: four words of 32 bits, broadcast together. seed: the key, of 64 bits.

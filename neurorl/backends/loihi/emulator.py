@@ -20,9 +20,9 @@ from typing import ClassVar
 import numpy as np
 
 from neurorl.arithmetic.chip_noise import toss
-from neurorl.backends.checks import Inputs
+from neurorl.backends.checks import Errors, Inputs
 from neurorl.backends.loihi.delays import InputHistory, RelayNetwork
-from neurorl.backends.loihi.engine import ChipEngine, Errors
+from neurorl.backends.loihi.engine import ChipEngine
 from neurorl.backends.loihi.model import ChipModel, Places
 from neurorl.backends.loihi.pes import LearningTable, OnChipLearning
 from neurorl.backends.loihi.vendor import EmulatorInterface
@@ -31,6 +31,7 @@ from neurorl.backends.simulator import State
 from neurorl.backends.window import Raster
 from neurorl.numerics.arrays import Array, FloatArray, Int32Array
 
+_VARIABLES = {"current": "current", "voltage": "voltage", "refractory": "ref_count"}
 _FIRST = 1  # the emulator's t at the start
 _NEVER = np.iinfo(np.int32).max  # a threshold that no voltage exceeds
 
@@ -116,10 +117,8 @@ class EmulatorEngine(ChipEngine):
         label = self._emulator.t + 1
         coins = toss(self._coins, self.steps + 1, n_steps)
         inputs = self._history.extend({**inputs, **coins}, n_steps)
-        rasters = {
-            i: np.ascontiguousarray(inputs[name]) for name, i in self._compiled.inputs.items()
-        }
-        for spike_input, raster in rasters.items():
+        for name, spike_input in self._compiled.inputs.items():
+            raster = np.ascontiguousarray(inputs[name])
             for k in range(n_steps):
                 spiking = raster[k].nonzero()[0]
                 if len(spiking):
@@ -129,10 +128,8 @@ class EmulatorEngine(ChipEngine):
 
     def reset(self) -> None:
         compartment = self._compartment
-        compartment.current[:] = 0
-        compartment.voltage[:] = 0
-        compartment.ref_count[:] = 0
-        compartment.spiked[:] = False
+        for own in (*_VARIABLES.values(), "spiked"):
+            getattr(compartment, own)[:] = 0
         for spike_input in self._compiled.inputs.values():
             spike_input.spikes.clear()
         for past in self._history.past.values():
@@ -145,9 +142,13 @@ class EmulatorEngine(ChipEngine):
         """Schedule the coins that arrive in the next step."""
         for name, rows in toss(self._coins, self.steps, 1).items():
             self._history.past[name][-1] = rows[0]
-            spike_input = self._compiled.inputs[name]
-            spike_input.spikes.clear()
-            spike_input.add_spikes(self._emulator.t, rows[0].nonzero()[0])
+            self._schedule(name, rows[0])
+
+    def _schedule(self, name: str, row: Array) -> None:
+        """Let these spikes of an input arrive in the next step, and no others."""
+        spike_input = self._compiled.inputs[name]
+        spike_input.spikes.clear()
+        spike_input.add_spikes(self._emulator.t, row.nonzero()[0])
 
     def learned_weights(self, name: str) -> Int32Array:
         table = self._compiled.tables[name]
@@ -170,9 +171,8 @@ class EmulatorEngine(ChipEngine):
         for name in self._populations:
             sl = self._compiled.slices[name]
             state[f"{name}.spikes"] = np.stack([compartment.spiked[s] for s in self._chain(name)])
-            state[f"{name}.current"] = compartment.current[sl].astype(np.int64)
-            state[f"{name}.voltage"] = compartment.voltage[sl].astype(np.int64)
-            state[f"{name}.refractory"] = compartment.ref_count[sl].astype(np.int64)
+            for key, own in _VARIABLES.items():
+                state[f"{name}.{key}"] = getattr(compartment, own)[sl].astype(np.int64)
         return state if self._learning is None else state | self._learning.state()
 
     def restore(self, state: State) -> None:
@@ -182,17 +182,14 @@ class EmulatorEngine(ChipEngine):
             if name not in self._coins:
                 past[:] = state[f"{name}.spikes"]
         for name, row in self._history.pending().items():
-            spike_input = self._compiled.inputs[name]
-            spike_input.spikes.clear()
-            spike_input.add_spikes(self._emulator.t, row.nonzero()[0])
+            self._schedule(name, row)
         self._toss()
         for name in self._populations:
             sl = self._compiled.slices[name]
             for part, row in zip(self._chain(name), state[f"{name}.spikes"], strict=True):
                 compartment.spiked[part] = row
-            compartment.current[sl] = state[f"{name}.current"]
-            compartment.voltage[sl] = state[f"{name}.voltage"]
-            compartment.ref_count[sl] = state[f"{name}.refractory"]
+            for key, own in _VARIABLES.items():
+                getattr(compartment, own)[sl] = state[f"{name}.{key}"]
         if self._learning is not None:
             self._learning.restore(state)
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping
 from typing import ClassVar
 
-from neurorl.backends.checks import Inputs
+from neurorl.backends.checks import Errors, Inputs
 from neurorl.backends.simulator import State
 from neurorl.backends.window import Raster
 from neurorl.numerics.arrays import Array, FloatArray, Int32Array
 
-Errors = Mapping[str, FloatArray]
 EMULATE = "use target='emulator' (--target emulator)"
 """Suggest the remedy for what a chip can't do."""
 
@@ -32,10 +30,7 @@ class ChipEngine(abc.ABC):
 
     @abc.abstractmethod
     def run(self, inputs: Inputs, errors: Errors, n_steps: int) -> dict[str, Raster]:
-        """Advance, learning where there are errors; return the raster of each recorded population.
-
-        errors: by population ``(n_steps, size)``, as rasters, -1 to 1.
-        """
+        """Advance, learn where there are errors; return the raster of each recorded population."""
 
     @abc.abstractmethod
     def reset(self) -> None:

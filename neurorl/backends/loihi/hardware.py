@@ -22,9 +22,9 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.arithmetic.chip_noise import toss
-from neurorl.backends.checks import Inputs
+from neurorl.backends.checks import Errors, Inputs
 from neurorl.backends.loihi.delays import InputHistory, RelayNetwork
-from neurorl.backends.loihi.engine import EMULATE, ChipEngine, Errors
+from neurorl.backends.loihi.engine import EMULATE, ChipEngine
 from neurorl.backends.loihi.model import ChipModel
 from neurorl.backends.loihi.pes import LearningTable
 from neurorl.backends.loihi.vendor import LoihiProbe
@@ -60,9 +60,8 @@ class HardwareEngine(ChipEngine):
     ) -> None:
         problems = self.problems(compiled, simulated)
         if problems:
-            raise UnsupportedError(
-                "target loihi", f"can't run {'; '.join(problems)}", remedy=EMULATE
-            )
+            what = f"can't run {'; '.join(problems)}"
+            raise UnsupportedError("target loihi", what, remedy=EMULATE)
         self._steps = 0
         self._waited = 0  # steps that the chip made for resets; `steps` doesn't count them
         (self._until_silent, self._never), self._rests = silence, True
@@ -134,9 +133,8 @@ class HardwareEngine(ChipEngine):
             if not self._never:
                 return
             problem += f", which can only wait for silence: {self._never}"
-        raise UnsupportedError(
-            "target loihi", problem, remedy=_REMEDIES.get(verb, f"make a new backend, or {EMULATE}")
-        )
+        remedy = _REMEDIES.get(verb, f"make a new backend, or {EMULATE}")
+        raise UnsupportedError("target loihi", problem, remedy=remedy)
 
     def reset(self) -> None:
         """Wait until the network is silent."""
@@ -187,9 +185,8 @@ class HardwareEngine(ChipEngine):
             )
             return interface.__enter__()
         except Exception as exc:  # NxSDK, or the board it looks for, may raise anything
-            raise BackendUnavailableError(
-                "target loihi", "no chip answers", got=exc, remedy=EMULATE
-            ) from exc
+            where, what = "target loihi", "no chip answers"
+            raise BackendUnavailableError(where, what, got=exc, remedy=EMULATE) from exc
 
 
 _Spikes = tuple[Any, int, npt.NDArray[np.intp]]

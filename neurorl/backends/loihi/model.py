@@ -32,6 +32,9 @@ from neurorl.errors import UnsupportedError
 from neurorl.numerics.arrays import Array, FloatArray, Int32Array
 
 Places = slice | npt.NDArray[np.intp]
+Senders = list[tuple[slice, SpikeInput | LoihiBlock]]
+"""Pair the presynaptic neurons on each core, ascending, with its block; all of a source's with its
+spike input."""
 
 _NO_NOISE_EXPONENT = 7  # for blocks without the chip's own noise; keeps its register in range
 _NO_AXON = -1  # nengo-loihi's entry for a compartment that sends no spike over an axon
@@ -63,7 +66,7 @@ def compile_network(
     rounded: dict[str, FloatArray],
     placement: Placement,
     pes: float | None = None,
-    memory: Mapping[str, Int32Array] | None = None,
+    memory: Mapping[str, Int32Array] = {},
 ) -> ChipModel:
     """Compile the model of ``arithmetic.network`` with the given weights.
 
@@ -82,6 +85,7 @@ def compile_network(
     inputs = {s.name: SpikeInput(s.size, label=s.name) for s in network.spiking.sources}
     for spike_input in inputs.values():
         model.add_input(spike_input)
+    senders: dict[str, Senders] = {x: [(slice(0, i.n_neurons), i)] for x, i in inputs.items()}
     blocks = {}
     for population in network.populations:
         integers = chip.populations[population.name]
@@ -89,27 +93,20 @@ def compile_network(
         parts = placement.cores[population.name]
         is_learned = population.name in learned
         blocks[population.name] = tuple(_block(integers, bias, part, is_learned) for part in parts)
+        senders[population.name] = [*zip(parts, blocks[population.name], strict=True)]
         for block in blocks[population.name]:
             model.add_block(block)
     tables: dict[str, WeightTable] = {}
     table: WeightTable
     for p in network.spiking.projections:
-        exponent = chip.projections[p.name].exponent
+        layout, exponent = placement.layouts[p.name], chip.projections[p.name].exponent
         if pes is None or p.plasticity is None:
-            table = WeightTable(
-                p.name, placement.layouts[p.name], exponent, (memory or {}).get(p.name)
-            )
+            table = WeightTable(p.name, layout, exponent, memory.get(p.name))
         else:
-            table = LearningTable(network, p, placement.layouts[p.name], exponent, pes)
+            table = LearningTable(network, p, layout, exponent, pes)
         tables[p.name] = table
-        whole = slice(0, network.node(p.pre).size)
-        senders: list[tuple[slice, SpikeInput | LoihiBlock]] = (
-            [(whole, inputs[p.pre])]
-            if p.pre in inputs
-            else list(zip(placement.cores[p.pre], blocks[p.pre], strict=True))
-        )
         for share, block in zip(placement.shares(p.name, p.post), blocks[p.post], strict=True):
-            _connect(table, share, senders, block)
+            _connect(table, share, senders[p.pre], block)
         table.write(arithmetic.mantissa(p.name, rounded[p.name]))
     try:
         validate_model(model)
@@ -158,18 +155,11 @@ def _block(chip: ChipPopulation, bias: Array, part: slice, is_learned: bool) -> 
     return block
 
 
-def _connect(
-    table: WeightTable,
-    share: Share,
-    senders: list[tuple[slice, SpikeInput | LoihiBlock]],
-    block: LoihiBlock,
-) -> None:
+def _connect(table: WeightTable, share: Share, senders: Senders, block: LoihiBlock) -> None:
     """Add synapses to a core, and an axon for each row of them from the core that holds its neuron.
 
     table: the projection's weights.
     share: the part of the table for this core.
-    senders: the presynaptic neurons on each core, with that core's block, ascending; for a source,
-        all of its neurons with its spike input.
     block: the postsynaptic core.
     """
     if not len(share.rows):
@@ -179,9 +169,8 @@ def _connect(
     axons = np.full(table.layout.rows, _NO_AXON)
     axons[share.rows] = np.arange(len(share.rows))
     starts = [part.start for part, _ in senders]
-    owners, counts = np.unique(
-        np.searchsorted(starts, share.rows, side="right") - 1, return_counts=True
-    )
+    places = np.searchsorted(starts, share.rows, side="right") - 1
+    owners, counts = np.unique(places, return_counts=True)
     for k, count in zip(owners.tolist(), counts.tolist(), strict=True):
         part, sender = senders[k]
         axon = Axon(count, label=table.name)

@@ -18,8 +18,8 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.backends.checks import Inputs
-from neurorl.backends.loihi.engine import ChipEngine, Errors
+from neurorl.backends.checks import Errors, Inputs
+from neurorl.backends.loihi.engine import ChipEngine
 from neurorl.backends.loihi.model import ChipModel
 from neurorl.backends.loihi.pes import ERROR_SCALE, WORDS, LearningPart, LearningTable
 from neurorl.backends.loihi.synapses import shifted

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import ClassVar, Literal, get_args
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from neurorl.arithmetic.chip_noise import NOISE_MODES
 from neurorl.arithmetic.rounding import ChipArithmetic
 from neurorl.backends.capabilities import Capabilities
-from neurorl.backends.checks import Inputs, learned_populations
+from neurorl.backends.checks import Errors, Inputs, learned_populations
 from neurorl.backends.loihi.delays import relayed
 from neurorl.backends.loihi.emulator import EmulatorEngine
 from neurorl.backends.loihi.engine import EMULATE, ChipEngine
@@ -100,9 +100,7 @@ class LoihiSimulator(Simulator):
     unverified: ClassVar[str | None] = (
         "target 'loihi' has not run on a chip: its calls of NxSDK are checked with a stand-in"
     )
-    shown: ClassVar[tuple[str, ...]] = (
-        *("target", "engine", "chips", "core", "pes_magnitude", "chip_table"),
-    )
+    shown = ("target", "engine", "chips", "core", "pes_magnitude", "chip_table")
 
     def __init__(
         self,
@@ -239,9 +237,7 @@ class LoihiSimulator(Simulator):
     def step(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
         return self.learn(inputs, {}, n_steps)
 
-    def learn(
-        self, inputs: Inputs, errors: Mapping[str, FloatArray], n_steps: int
-    ) -> dict[str, Raster]:
+    def learn(self, inputs: Inputs, errors: Errors, n_steps: int) -> dict[str, Raster]:
         """Advance each replica, and join their rasters; errors are rounded to 1/127."""
         simulated = self.simulated
         rasters = {s.name: inputs[s.name] for s in simulated.network.spiking.sources}
