@@ -335,7 +335,7 @@ class Backend(Ownable):
                 elif key.removesuffix(".weights") not in weights:
                     now[key] = value
             made.restore(now, k)
-        for name in self._offsets.keys() - {*self._weights.currents.entered}:
+        for name in self._offsets.keys() - self._weights.currents.entered.keys():
             made.simulator.write_bias(name, made.simulated.bias(name, self._offsets[name]))
         self.simulator.close()
         kept = {name: vars(self)[name] for name in ("described", "recordings", "_offsets")}

@@ -56,8 +56,8 @@ def check_arithmetic(arithmetic: str | None, capabilities: Capabilities) -> str:
     return arithmetic or capabilities.arithmetics[0]
 
 
-def check_noise(backend: str, noise: str, arithmetic: str, capabilities: Capabilities) -> str:
-    """Return *noise*; raise UnknownNameError or UnsupportedError if it isn't available here."""
+def check_noise(backend: str, noise: str, arithmetic: str, capabilities: Capabilities) -> None:
+    """Raise UnknownNameError or UnsupportedError if a noise isn't available here."""
     find_noise(noise)
     where = f"backend {backend}"
     if noise not in capabilities.noises:
@@ -66,7 +66,6 @@ def check_noise(backend: str, noise: str, arithmetic: str, capabilities: Capabil
     if noise not in find_arithmetic(arithmetic).noises:
         problem = f"can't run noise {noise!r} in arithmetic {arithmetic!r}"
         raise UnsupportedError(where, problem, remedy="arithmetic='loihi'")
-    return noise
 
 
 def check_record(record: Sequence[str] | None, network: Network) -> tuple[str, ...]:

@@ -149,6 +149,7 @@ class Currents:
 
     weights: by projection, what flows from a unit of activation 1, or a value of 1. Exact in
         float64 in both arithmetics, and always the same arrays, as others may write to them.
+    entered: by population into which currents flow, the projections of these.
     """
 
     def __init__(self, network: Network, arithmetic: Arithmetic, n_replicas: int = 1) -> None:
@@ -157,7 +158,7 @@ class Currents:
         projections = [p for p in network.projections if p.pre in network.analog]
         self.weights = {p.name: np.zeros(network.weight_shape(p.name)) for p in projections}
         flows = [p for p in projections if p.pre in network.currents]
-        self._into = {
+        self.entered = {
             post: [(p.name, p.pre, p.blocks) for p in flows if p.post == post]
             for post in sorted({p.post for p in flows}, key=network.index)
         }
@@ -170,11 +171,6 @@ class Currents:
             p.name: s for p in projections if (s := network.synapses(p.name)) is not None
         }
 
-    @property
-    def entered(self) -> list[str]:
-        """Return the populations into which currents flow."""
-        return [*self._into]
-
     def write(self, name: str, rounded: FloatArray) -> None:
         """Set a projection's weights, rounded in the description's units."""
         self.weights[name][...] = self._arithmetic.transmitted(name, rounded)
@@ -184,7 +180,7 @@ class Currents:
 
         The sums are exact, whatever their order.
         """
-        for post, projections in self._into.items():
+        for post, projections in self.entered.items():
             total = np.zeros(self._size[post])
             for name, pre, blocks in projections:
                 x = np.rint(inputs[pre] * (1.0 / CURRENT_GRID)) * CURRENT_GRID
