@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 
-from neurorl.cli.options import added
-
-HELP = "measure what an environment step costs"
+from neurorl.cli.options import command
 
 
-add_arguments = added("""
+@command("""
+measure what an environment step costs
+
 --size S               small, large, deep, or a preset: cartpole, gridworld (default: small and
     large)
 --backends A,B         such as reference,brian2:cython,loihi:stock
@@ -20,9 +20,7 @@ add_arguments = added("""
 --cold                 also starts without compiled code
 --json                 print one JSON object
 """)
+def bench(arguments: argparse.Namespace) -> None:
+    from neurorl.bench.command import measure_and_print
 
-
-def run(arguments: argparse.Namespace) -> int:
-    from neurorl.bench.command import bench
-
-    return bench(arguments)
+    measure_and_print(arguments)

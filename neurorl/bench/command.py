@@ -203,8 +203,8 @@ COLUMNS = {
 """Map each key of a row to its heading; ``rows`` in `neurorl.bench.command` explains them."""
 
 
-def bench(options: argparse.Namespace) -> int:
-    """Measure and print what the command line says; return the exit status 0.
+def measure_and_print(options: argparse.Namespace) -> None:
+    """Measure and print what the command line says.
 
     Raises NeurorlError for bad options, and BackendError, when all else has been printed, if
     something that was asked for couldn't be measured.
@@ -221,7 +221,6 @@ def bench(options: argparse.Namespace) -> int:
     if lacking:
         what, remedy = "couldn't be measured", "see neurorl doctor, or leave it out"
         raise BackendError("bench", what, got="; ".join(lacking), remedy=remedy)
-    return 0
 
 
 def _wanted(options: argparse.Namespace) -> set[str]:

@@ -5,25 +5,19 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Mapping
 
-from neurorl.cli.parser import Parser
-
-HELP = "print the completion of a shell"
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "shell",
-        metavar="SHELL",
-        choices=list(_SHELLS),
-        help="bash, zsh or fish, as in: source <(neurorl completion bash)",
-    )
+from neurorl.cli import Parser
+from neurorl.cli.options import command
 
 
-def run(arguments: argparse.Namespace) -> int:
+@command("""
+print the completion of a shell
+
+shell SHELL bash|zsh|fish  bash, zsh or fish, as in: source <(neurorl completion bash)
+""")
+def complete(arguments: argparse.Namespace) -> None:
     from neurorl.storage.zoo import agents
 
     print(_SHELLS[arguments.shell](arguments.parsers, list(agents())), end="")
-    return 0
 
 
 def _bash(parsers: Mapping[str, Parser], names: list[str]) -> str:

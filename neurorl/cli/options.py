@@ -9,8 +9,10 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from neurorl.errors import ArgumentError, NeurorlError
 from neurorl.storage.plain import PlainData
 
 _LONGEST_NAME = 255  # bytes; what common file systems take
@@ -29,7 +31,6 @@ def path(text: str) -> Path:
 
 def run(text: str) -> Path:
     """Return the path of a run, or that of ``zoo:NAME``. Raises ArgumentTypeError."""
-    from neurorl.errors import NeurorlError
     from neurorl.storage.zoo import located
 
     try:
@@ -55,12 +56,31 @@ _HOW: dict[str, PlainData] = {
 }
 
 
+@dataclass(frozen=True)
+class Command:
+    """Hold a command: its line of help, what adds its arguments to a parser, and what runs it.
+
+    The latter returns the exit status; None is 0. A module with these names is a command, too.
+    """
+
+    HELP: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int | None]
+
+
+def command(text: str) -> Callable[[Callable[[argparse.Namespace], int | None]], Command]:
+    """Make a command of a function. text: its line of help, and after an empty line its `added`."""
+    said, _, table = text.strip().partition("\n\n")
+    return partial(Command, said, added(table))
+
+
 def added(table: str) -> Callable[[argparse.ArgumentParser], None]:
     """Return what adds the arguments of a table to a parser; a line that is indented goes on.
 
     A line has names, what stands for a value (without, it is a flag) and, in any order, a kind of
-    `_KINDS` (else text), a default after ``=``, ``?`` or ``+`` for none or several words, ``...``
-    if it may be repeated, ``required``; then two spaces or more, and the help.
+    `_KINDS` (else text), a default after ``=``, choices with ``|`` between them, ``?`` or ``+`` for
+    none or several words, ``...`` if it may be repeated, ``required``; then two spaces or more, and
+    the help.
     """
     rows = re.sub(r"\n +", " ", table.strip()).splitlines()
 
@@ -82,6 +102,8 @@ def _read(words: list[str]) -> tuple[list[str], PlainData]:
             options["type"] = _KINDS[word]
         elif word.startswith("="):
             options["default"] = word[1:]
+        elif "|" in word:
+            options["choices"] = word.split("|")
         else:
             options |= _HOW.get(word, {"nargs": word})
     return names, options
@@ -107,7 +129,6 @@ WRAP = """
 --wrap MODULE:WRAPPER ...  around the environment, with arguments as in MODULE:WRAPPER,K=V; may be
     repeated
 """.strip()
-"""Name the wrappers that `chosen_wrappers` reads."""
 
 
 @dataclass(frozen=True)
@@ -135,11 +156,6 @@ def chosen_backend(arguments: argparse.Namespace) -> ChosenBackend:
     return ChosenBackend(**BackendSpec.of(arguments.backend, arithmetic, noise, options).keywords)
 
 
-def chosen_wrappers(arguments: argparse.Namespace) -> tuple[str, ...]:
-    """Return the wrappers that the flags of `WRAP` name, their modules imported."""
-    return imported(arguments.wrap, "wrapper")
-
-
 def imported(texts: list[str], kind: str) -> tuple[str, ...]:
     """Return the texts of wrappers, or of callbacks (*kind*), their modules imported."""
     from neurorl.tasks.arguments import check_wrappers, module_of
@@ -161,8 +177,6 @@ def import_named(name: str) -> None:
 
     Raises ArgumentError if it doesn't import.
     """
-    from neurorl.errors import ArgumentError
-
     look_here()
     module = name.partition(":")[0]
     try:

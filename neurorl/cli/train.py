@@ -12,23 +12,23 @@ from typing import TYPE_CHECKING, cast
 from neurorl.cli.options import (
     BACKEND,
     WRAP,
-    added,
     chosen_backend,
-    chosen_wrappers,
+    command,
     import_named,
     imported,
     look_here,
 )
 from neurorl.cli.output import print_rows, progress, report
 from neurorl.cli.status import goes_on
+from neurorl.errors import ArgumentError
 
 if TYPE_CHECKING:
     from neurorl.runs.config import Options
 
-HELP = "train an agent on a Gymnasium environment"
 
+@command(f"""
+train an agent on a Gymnasium environment
 
-add_arguments = added(f"""
 env ENV_ID             of Gymnasium, or MODULE:ID, which imports MODULE first
 --env-arg K=V ...      an argument of the environment, such as is_slippery=false; may be repeated
 {WRAP}
@@ -59,10 +59,7 @@ env ENV_ID             of Gymnasium, or MODULE:ID, which imports MODULE first
 --resume               go on with the run in --out
 --json                 print one JSON object
 """)
-
-
-def run(arguments: argparse.Namespace) -> int:
-    from neurorl.errors import ArgumentError
+def train(arguments: argparse.Namespace) -> None:
     from neurorl.runs.settings import read_settings
     from neurorl.runs.training import read_seeds, train_seeds
 
@@ -96,7 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     if arguments.json:
         print(json.dumps(summaries[0] if arguments.seeds is None else {"rows": summaries}))
-        return 0
+        return
     rows = [{**row, "warnings": len(row["warnings"])} for row in summaries]
     for shown in rows:
         del shown["verdict"]  # it's the last line
@@ -107,7 +104,6 @@ def run(arguments: argparse.Namespace) -> int:
         print_rows(columns, rows)
     for row in summaries:
         print(row["verdict"]["words"])
-    return 0
 
 
 def _texts(arguments: argparse.Namespace) -> list[str]:
@@ -138,7 +134,7 @@ def _options(arguments: argparse.Namespace, settings: Mapping[str, object]) -> O
         **{name: getattr(arguments, name) for name in (*names, *more)},
         "start": getattr(arguments, "from"),
         "env_args": read_env_args(arguments.env_arg) or None,
-        "wrappers": chosen_wrappers(arguments) or None,
+        "wrappers": imported(arguments.wrap, "wrapper") or None,
         "callbacks": imported(arguments.callback, "callback") or None,
         **apart(settings),
     }

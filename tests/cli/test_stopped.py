@@ -81,7 +81,7 @@ def stopped(folder: Path, module: str, *words: str, script: bool = False) -> str
 
 @pytest.mark.parametrize(
     ("module", "script"),
-    [("numpy", False), ("gymnasium.wrappers", True), ("neurorl.lab.cli.plot", False)],
+    [("numpy", False), ("gymnasium.wrappers", True), ("neurorl.lab.cli.runs", False)],
 )
 def test_while_the_program_is_imported(module: str, script: bool, tmp_path: Path) -> None:
     assert stopped(tmp_path, module, "--version", script=script) == "neurorl: stopped\n"

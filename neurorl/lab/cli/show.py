@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from neurorl.cli.options import BACKEND, TRUST, ChosenBackend, added, chosen_backend, look_here
+from neurorl.cli.options import BACKEND, TRUST, ChosenBackend, chosen_backend, command, look_here
 from neurorl.cli.output import cell, print_rows, report
 from neurorl.storage.plain import PlainData
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from neurorl.lab.learning import LearningReport
     from neurorl.network.description import Network
     from neurorl.numerics.arrays import FloatArray
-
-HELP = "print a network as a backend runs it"
 
 _TABLES = {
     "Errors of chip arithmetic, of the threshold (or noise); of decays, of what is left:": (
@@ -43,7 +41,9 @@ COMPARED = 200
 """Compare chip arithmetic with float over this many decisions of a run."""
 
 
-add_arguments = added(f"""
+@command(f"""
+print a network as a backend runs it
+
 what RUN_OR_MODEL      a run, zoo:NAME, lif, glm or a .nir file
 {BACKEND}
 --learning             also which rule changes which weights, and how
@@ -52,13 +52,7 @@ what RUN_OR_MODEL      a run, zoo:NAME, lif, glm or a .nir file
 --dt S float           step of a .nir file, seconds
 --json                 print one JSON object
 """)
-
-
-_Shown = PlainData
-"""Hold what there is to say of a network as a backend runs it: the JSON object that is printed."""
-
-
-def run(arguments: argparse.Namespace) -> int:
+def show(arguments: argparse.Namespace) -> None:
     if arguments.trust_env:
         look_here()
     shown = _shown(arguments)
@@ -66,10 +60,10 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps(shown))
     else:
         _print(shown)
-    return 0
 
 
-def _shown(arguments: argparse.Namespace) -> _Shown:
+def _shown(arguments: argparse.Namespace) -> PlainData:
+    """Return what there is to say of a network as a backend runs it: the JSON that is printed."""
     from neurorl.agents.checkpoint import modules
     from neurorl.errors import unknown_name_error
     from neurorl.lab.learning import learning_report
@@ -99,7 +93,7 @@ def _shown(arguments: argparse.Namespace) -> _Shown:
     return _of_run(path, asked, arguments.env if named["env"] else None, arguments)
 
 
-def _of_network(network: Network, window: int | None, asked: ChosenBackend) -> _Shown:
+def _of_network(network: Network, window: int | None, asked: ChosenBackend) -> PlainData:
     from neurorl.backends.registry import load
     from neurorl.network.cost import static_cost
 
@@ -112,7 +106,7 @@ def _of_network(network: Network, window: int | None, asked: ChosenBackend) -> _
 
 def _of_run(
     path: Path, asked: ChosenBackend, env: str | None, arguments: argparse.Namespace
-) -> _Shown:
+) -> PlainData:
     from neurorl.agents.checkpoint import checkpoint_in, digest
     from neurorl.agents.evaluation import load_to_play, read_cost
     from neurorl.lab.learning import learning_report
@@ -138,7 +132,7 @@ def _of_run(
     }
 
 
-def _of_backend(backend: Backend, weights: dict[str, FloatArray] | None = None) -> _Shown:
+def _of_backend(backend: Backend, weights: dict[str, FloatArray] | None = None) -> PlainData:
     """Describe a compiled network. weights: before rounding; None for the initial ones."""
     from neurorl.lab.quantisation import quantisation_report
 
@@ -150,7 +144,7 @@ def _of_backend(backend: Backend, weights: dict[str, FloatArray] | None = None) 
     return {**shown, "quantisation": report, "cores": None if table is None else table()}
 
 
-def _print(shown: _Shown) -> None:
+def _print(shown: PlainData) -> None:
     print(shown["source"].rstrip())
     if shown["quantisation"]:
         _print_quantisation(shown["quantisation"])
@@ -180,7 +174,7 @@ def _print_learning(learning: LearningReport) -> None:
     report(learning["parts"], as_json=False)
 
 
-def _print_quantisation(quantisation: _Shown) -> None:
+def _print_quantisation(quantisation: PlainData) -> None:
     for title, columns in _TABLES.items():
         print(f"\n{title}")
         print_rows(columns, quantisation[f"{columns.partition(',')[0]}s"], _short)
