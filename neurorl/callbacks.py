@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import abc
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -20,8 +20,8 @@ from neurorl.agents.callbacks import AgentInTraining, Callback, Progress
 from neurorl.agents.checkpoint import read_agent
 from neurorl.agents.episodes import Episode
 from neurorl.agents.evaluation import Evaluation, evaluate
-from neurorl.errors import ArgumentError, RunError, UnsupportedError, quoted
-from neurorl.storage.files import as_csv, as_json, make_folder, unwritable, write_bytes
+from neurorl.errors import ArgumentError, quoted
+from neurorl.storage.files import as_csv, as_json, import_extra, make_folder, write_bytes, writing
 from neurorl.storage.plain import check_count, plain
 from neurorl.tasks.kinds import Environment, Maker
 from neurorl.tasks.specification import copy_env
@@ -234,11 +234,8 @@ class CsvFile(LogTo):
 
     def _row(self, values: Mapping[str, float], steps: int) -> None:
         rows = as_csv((steps, name, repr(float(value))) for name, value in values.items())
-        try:
-            with self.path.open("ab", buffering=0) as file:
-                file.write(rows)
-        except OSError as exc:
-            raise RunError(unwritable(f"file {self.path}", exc)) from exc
+        with writing(f"file {self.path}"), self.path.open("ab", buffering=0) as file:
+            file.write(rows)
 
 
 class TensorBoard(LogTo):
@@ -247,33 +244,21 @@ class TensorBoard(LogTo):
     def __init__(self, folder: str | Path) -> None:
         super().__init__(self._scalars)
         self.folder = path_of(folder, "TensorBoard, folder")
-        try:
-            from tensorboardX import SummaryWriter
-        except ImportError as exc:
-            what, remedy = "needs tensorboardX", "pip install 'neurorl[tensorboard]'"
-            raise UnsupportedError("TensorBoard", what, remedy=remedy) from exc
-        self._make = SummaryWriter
+        self._library = import_extra("tensorboardX", "TensorBoard", "tensorboardX", "tensorboard")
         self._writer: Any = None
 
     def on_start(self) -> None:
         """Open the folder. Raises RunError if the system refuses."""
         make_folder(self.folder)
-        with self._translated():
-            self._writer = self._make(str(self.folder))
+        with writing(f"folder {self.folder}"):
+            self._writer = self._library.SummaryWriter(str(self.folder))
 
     def _scalars(self, values: Mapping[str, float], steps: int) -> None:
-        with self._translated():
+        with writing(f"folder {self.folder}"):
             for name, value in values.items():
                 self._writer.add_scalar(name, value, steps)
 
     def on_end(self) -> None:
         if self._writer is not None:
-            with self._translated():
+            with writing(f"folder {self.folder}"):
                 self._writer.close()
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as exc:
-            raise RunError(unwritable(f"folder {self.folder}", exc)) from exc

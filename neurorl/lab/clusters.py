@@ -15,7 +15,6 @@ it was lost `ATTEMPTS` times without a new checkpoint.
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import logging
 import signal
@@ -26,19 +25,18 @@ from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from neurorl.errors import (
     ArgumentError,
     FallbackWarning,
     RunError,
-    UnsupportedError,
     check_name,
     format_message,
     one_line,
 )
 from neurorl.lab.search import read_toml_or_yaml
+from neurorl.storage.files import import_extra
 from neurorl.storage.plain import check_count
 from neurorl.storage.reading import FilePlace
 
@@ -50,20 +48,15 @@ SYSTEMS = ("slurm", "pbs", "sge", "lsf", "oar")
 ATTEMPTS = 3
 
 _LOGGERS = ("tornado.application", "asyncio", "distributed.scheduler")
-_NEEDS = "pip install 'neurorl[cluster]'"
 _REFRESH, _POLL, _WAIT = "5s", 0.1, 60.0
 
 
 @contextmanager
 def scheduler_at(address: str) -> Iterator[Executor]:
     """Connect with a Dask cluster that runs. Raises UnsupportedError without Dask, RunError."""
+    library = import_extra("distributed", "--scheduler", "Dask", "sweep")
     try:
-        from distributed import Client
-    except ImportError as exc:
-        remedy = "pip install 'neurorl[sweep]'"
-        raise UnsupportedError("--scheduler", "needs Dask", remedy=remedy) from exc
-    try:
-        client = Client(address, timeout="10s")
+        client = library.Client(address, timeout="10s")
     except (OSError, ValueError) as exc:
         where, remedy = f"scheduler {address}", "start it by 'dask scheduler'"
         raise RunError(where, "doesn't answer", got=exc, remedy=remedy) from exc
@@ -71,16 +64,13 @@ def scheduler_at(address: str) -> Iterator[Executor]:
         yield client.get_executor(pure=False)
 
 
-def dask_jobqueue() -> ModuleType:
+def dask_jobqueue() -> Any:
     """Return dask-jobqueue. Raises UnsupportedError without it.
 
     Its import makes Ctrl-C end the program with status 0; what the user has is put back.
     """
     on_interrupt = signal.getsignal(signal.SIGINT)
-    try:
-        module = importlib.import_module("dask_jobqueue")
-    except ImportError as exc:
-        raise UnsupportedError("--cluster", "needs dask-jobqueue", remedy=_NEEDS) from exc
+    module = import_extra("dask_jobqueue", "--cluster", "dask-jobqueue", "cluster")
     if signal.getsignal(signal.SIGINT) is not on_interrupt:
         signal.signal(signal.SIGINT, on_interrupt)
     return module

@@ -21,14 +21,14 @@ import numpy as np
 from neurorl._version import __version__
 from neurorl.agents.checkpoint import checkpoint_in, digest, packed_text, read_checkpoint, read_text
 from neurorl.agents.evaluation import Evaluation
-from neurorl.errors import RunError, UnsupportedError
+from neurorl.errors import RunError
 from neurorl.models.agent.config import AgentConfig
 from neurorl.network.cost import FIGURES
 from neurorl.numerics.arrays import Array
 from neurorl.runs.config import RunConfig
 from neurorl.runs.directory import RunDirectory
 from neurorl.storage import archive
-from neurorl.storage.files import write_folder
+from neurorl.storage.files import import_extra, write_folder
 from neurorl.storage.reading import FilePlace, check_fields, parse_json, read_bytes, read_json
 from neurorl.storage.zoo import located
 
@@ -209,12 +209,7 @@ def _read(data: bytes, place: FilePlace) -> tuple[Mapping[str, str], dict[str, A
 
 def _library() -> Any:
     """Return safetensors for NumPy. Raises UnsupportedError."""
-    try:
-        import safetensors.numpy as library
-    except ImportError as exc:
-        what, remedy = "needs safetensors", "pip install 'neurorl[hub]'"
-        raise UnsupportedError("exchange of agents", what, remedy=remedy) from exc
-    return library
+    return import_extra("safetensors.numpy", "exchange of agents", "safetensors", "hub")
 
 
 def _card(run: RunDirectory, name: str) -> bytes:

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from neurorl.agents.evaluation import evaluate, load_to_play
-from neurorl.errors import NeurorlError, RunError, UnsupportedError, format_message
+from neurorl.errors import NeurorlError, RunError, format_message
 from neurorl.lab.clusters import Losses, is_lost_worker
 from neurorl.lab.search import SAMPLERS, Search
 from neurorl.lab.status import FAILED, LARGEST, ROWS, write_plan
@@ -31,7 +31,7 @@ from neurorl.lab.sweep import Sweep, Unit
 from neurorl.runs.children import GUARD, end_if_importing_main, end_with
 from neurorl.runs.directory import LockedRunError, RunDirectory
 from neurorl.runs.training import train_seeds
-from neurorl.storage.files import as_csv, make_folder, write_bytes, write_json
+from neurorl.storage.files import as_csv, import_extra, make_folder, write_bytes, write_json
 from neurorl.storage.plain import PlainData, check_count
 from neurorl.storage.reading import FilePlace, read_json
 
@@ -116,7 +116,7 @@ def run_sweep(
     out = Path(out)
     check_count("sweep, jobs", jobs)
     make_folder(out / "units")
-    units = {str(out / "units" / unit.name): unit for unit in sweep.units}
+    units = {_place(out, unit): unit for unit in sweep.units}
     write_plan(out, sweep.units, len(sweep.units))
     made: dict[str, list[Row]] = {}
     failed: dict[str, str] = {}
@@ -367,11 +367,7 @@ def _tell(study: Any, search: Search, trial: _Trial) -> None:
 
 def _study(search: Search) -> Any:
     """Return a new Optuna study in memory. Raises UnsupportedError."""
-    try:
-        import optuna
-    except ImportError as exc:
-        remedy = "pip install 'neurorl[optuna]'"
-        raise UnsupportedError("sweep, search", "needs Optuna", remedy=remedy) from exc
+    optuna = import_extra("optuna", "sweep, search", "Optuna", "optuna")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     sampler = getattr(optuna.samplers, SAMPLERS[search.sampler])(seed=search.seed)
     pruner = optuna.pruners.MedianPruner(n_startup_trials=_STARTUP)

@@ -14,7 +14,7 @@ from neurorl.agents.base import LearningAgent
 from neurorl.errors import ArgumentError, UnsupportedError
 from neurorl.numerics.arrays import BoolArray, FloatArray
 from neurorl.numerics.random import derive, read_seed
-from neurorl.storage.files import import_matplotlib, temporary_name, unwritable
+from neurorl.storage.files import import_matplotlib, temporary_name, writing
 from neurorl.storage.plain import check_count
 from neurorl.tasks.actions import MASK
 from neurorl.tasks.answers import mask_method
@@ -115,14 +115,12 @@ def watch(frames: Sequence[Frame], out: str | Path, *, fps: int = 10) -> Path:
     figure = Figure(figsize=(9.0, 4.5), layout="constrained")
     FigureCanvasAgg(figure)
     film = animation.writers[writer](fps=fps)
-    try:
-        with temporary_name(out) as part, film.saving(figure, str(part), dpi=80):
-            for k in range(len(frames)):
-                figure.clear()
-                _draw(figure, frames[max(0, k + 1 - _SHOWN_WINDOWS) : k + 1])
-                film.grab_frame()
-    except OSError as exc:
-        raise ArgumentError(unwritable(f"film {out}", exc)) from exc
+    refused = writing(f"film {out}", error=ArgumentError)
+    with refused, temporary_name(out) as part, film.saving(figure, str(part), dpi=80):
+        for k in range(len(frames)):
+            figure.clear()
+            _draw(figure, frames[max(0, k + 1 - _SHOWN_WINDOWS) : k + 1])
+            film.grab_frame()
     return out
 
 

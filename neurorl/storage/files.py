@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import errno
+import importlib
 import io
 import json
 import os
@@ -53,8 +54,10 @@ def temporary_name(path: Path, suffix: str | None = None) -> Iterator[Path]:
     os.close(handle)
     try:
         yield Path(name)
+        mask = os.umask(0)  # it can only be read by setting it
+        os.umask(mask)
         # mkstemp makes files that only the user can read.
-        os.chmod(name, 0o666 & ~_umask())
+        os.chmod(name, 0o666 & ~mask)
         os.replace(name, path)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -74,21 +77,17 @@ def write_bytes(
 
     Raises *error*, which calls the file *what*, if the system refuses: a full disk, no permission.
     """
-    try:
+    with writing(f"{what} {path}", error=error):
         replace(path, data)
-    except OSError as exc:
-        raise error(unwritable(f"{what} {path}", exc)) from exc
 
 
 def check_place(path: Path, what: str = "file") -> None:
     """Raise RunError, before there is anything to write, if no file *path* can be written."""
-    try:
+    with writing(f"{what} {path}"):
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp"):
             pass
-    except OSError as exc:
-        raise RunError(unwritable(f"{what} {path}", exc)) from exc
 
 
 def write_json(path: Path, data: object) -> None:
@@ -110,10 +109,8 @@ def as_csv(rows: Iterable[Iterable[object]]) -> bytes:
 
 def make_folder(path: Path) -> None:
     """Make a folder and those above it. Raises RunError if the system refuses."""
-    try:
+    with writing(f"folder {path}", "can't be made"):
         path.mkdir(parents=True, exist_ok=True)
-    except OSError as exc:
-        raise RunError(unwritable(f"folder {path}", exc, "can't be made")) from exc
 
 
 def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -122,15 +119,15 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
     Raises RunError if the system refuses.
     """
     make_folder(folder.parent)
-    try:
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as place:
-            made = Path(place) / folder.name
-            made.mkdir()
-            for name, data in files.items():
-                replace(made / name, data)
-            made.replace(folder)
-    except OSError as exc:
-        raise RunError(unwritable(f"folder {folder}", exc)) from exc
+    with (
+        writing(f"folder {folder}"),
+        tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as place,
+    ):
+        made = Path(place) / folder.name
+        made.mkdir()
+        for name, data in files.items():
+            replace(made / name, data)
+        made.replace(folder)
 
 
 def save_figure(figure: Any, path: Path, **options: Any) -> None:
@@ -141,6 +138,17 @@ def save_figure(figure: Any, path: Path, **options: Any) -> None:
     picture = io.BytesIO()
     figure.savefig(picture, format=path.suffix.removeprefix(".") or None, **options)
     write_bytes(path, picture.getvalue(), "plot")
+
+
+@contextlib.contextmanager
+def writing(
+    where: str, what: str = "can't be written", *, error: type[NeurorlError] = RunError
+) -> Iterator[None]:
+    """Raise *error*, in one line, for what the system refuses inside."""
+    try:
+        yield
+    except OSError as exc:
+        raise error(unwritable(where, exc, what)) from exc
 
 
 def unwritable(
@@ -163,13 +171,14 @@ def import_matplotlib() -> None:
         import matplotlib  # noqa: F401
     except ValueError as exc:
         remedy = "correct its configuration, or unset MPLBACKEND"
-        raise UnsupportedError(
-            "Matplotlib", "refuses its settings", got=exc, remedy=remedy
-        ) from exc
+        what = "refuses its settings"
+        raise UnsupportedError("Matplotlib", what, got=exc, remedy=remedy) from exc
 
 
-def _umask() -> int:
-    # It can only be read by setting it.
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def import_extra(module: str, where: str, named: str, extra: str) -> Any:
+    """Import a module that only *where* needs. Raises UnsupportedError without it."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as exc:
+        remedy = f"pip install 'neurorl[{extra}]'"
+        raise UnsupportedError(where, f"needs {named}", remedy=remedy) from exc
