@@ -67,17 +67,11 @@ class Options(TypedDict, total=False):
 class RunConfig:
     """Hold the configuration of a training run, with the names and order of ``config.json``.
 
-    arithmetic: None for the backend's own; a run that has begun names it. learning: where weights
-    learn. approach: the algorithm. start: the run whose weights it began with. agent, gradient:
-    `AgentConfig` and the algorithm's own options as plain data, once the run has begun. env_spec:
-    result of `neurorl.tasks.specification.describe_env`. wrappers: texts of
-    `neurorl.tasks.arguments`. environments: how many feed the agent. eval_every, eval_episodes:
-    environment steps between two evaluations, and episodes of one. callbacks: texts as those of
-    wrappers. From wrappers on, the file has what isn't the default.
-
-    Not kept: base: the agent of a new run; None for a preset. overrides, own_options: changes of
-    agent and algorithm options. backend_options: of the backend's class; they change no result.
-    tensorboard: where TensorBoard reads figures.
+    Fields are the options of `neurorl.runs.training.train_seeds`, and: agent, gradient:
+    `AgentConfig` and the algorithm's own options as plain data, once the run has begun; it names
+    its arithmetic then. env_spec: result of `neurorl.tasks.specification.describe_env`. From
+    wrappers on, the file has what isn't the default. Not kept are base (its option config),
+    overrides, own_options (its option gradient), backend_options and tensorboard.
     """
 
     env: str

@@ -36,15 +36,13 @@ from neurorl.errors import (
 from neurorl.models.agent.fields import NAMED
 from neurorl.runs.children import GUARD, begin_session, end_now, end_soon
 from neurorl.runs.config import RunConfig
+from neurorl.runs.directory import RunDirectory
 from neurorl.runs.session import Session
-from neurorl.runs.work import Summary, Work
+from neurorl.runs.work import Summary, Work, lock
 
 GO, STOP = "go", "stop"
 _TOLD_SECONDS = 0.1
 
-
-Message = tuple[str, Any]
-"""Represent what a process says: the name of what `_Crew` does with it, and a value."""
 _ENDS = ("done", "stopped", "failed")
 
 
@@ -132,10 +130,10 @@ def _work(line: _Line, work: Work, modules: Sequence[str]) -> None:
 
 def _train(work: Work, line: _Line) -> list[Summary]:
     with contextlib.ExitStack() as closing:  # an interrupt may come as soon as a run is locked
-        runs = work.directories()
+        runs = [RunDirectory(path) for path in work.paths]
         for run in runs:
             closing.callback(run.close)
-        work.lock(runs)
+        lock(runs, work.has_begun)
         session = closing.enter_context(contextlib.closing(Session(work, runs)))
         line.wait_at_gate()
         session.open()
@@ -222,12 +220,12 @@ class _Crew:
                 self._hear(running[connection])
 
     def _hear(self, worker: _Worker) -> None:
+        """Do what a process says: the name of a method below, and a value."""
         try:
-            message: Message = worker.connection.recv()
+            kind, value = worker.connection.recv()
         except (EOFError, OSError):
             self._lose(worker)
             return
-        kind, value = message
         getattr(self, kind)(worker, value)
 
     def at_gate(self, worker: _Worker, progress: tuple[int, int] | None) -> None:

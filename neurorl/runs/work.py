@@ -102,25 +102,17 @@ class Work:
         paths, seeds, has_begun = self.paths[places], self.seeds[places], self.has_begun[places]
         return type(self)(paths, seeds, has_begun, self.config)
 
-    def directories(self) -> list[RunDirectory]:
-        """Return the directories of the runs, not locked."""
-        return [RunDirectory(path) for path in self.paths]
-
-    def lock(self, runs: Sequence[RunDirectory]) -> None:
-        """Lock the directories of runs that are resumed. Raises RunError."""
-        _lock(runs, self.has_begun)
-
 
 def find_work(
     env_id: str, runs: Sequence[tuple[int | None, Path]], resume: bool, options: Options
 ) -> tuple[Work, list[RunDirectory]]:
-    """Return the work to do, and the directories, locked as `Work.lock` does.
+    """Return the work to do, and the directories, those of runs that are resumed locked.
 
     Raises RunError for runs that can't begin or be resumed, or are of different kinds.
     """
     directories = [RunDirectory(path) for _, path in runs]
     has_begun = _which_go_on(directories, resume)
-    _lock(directories, has_begun)
+    lock(directories, has_begun)
     try:
         new = "make it by neurorl train, without --resume"
         configs = [
@@ -152,7 +144,7 @@ def _which_go_on(runs: Sequence[RunDirectory], resume: bool) -> list[bool]:
     return old
 
 
-def _lock(runs: Sequence[RunDirectory], has_begun: Sequence[bool]) -> None:
+def lock(runs: Sequence[RunDirectory], has_begun: Sequence[bool]) -> None:
     """Lock the runs that are resumed.
 
     Raises RunError for a new run whose directory exists, or if another process trains one.

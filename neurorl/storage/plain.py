@@ -74,7 +74,8 @@ def real_array(
         array = np.asanyarray(value)
         _check_real(where, array, error)
         is_text = array.dtype.kind in "SU" or (array.ndim == 0 and array.dtype.kind == "b")
-        if is_text or (array.dtype.kind == "O" and not all(map(_is_real, array.ravel().tolist()))):
+        objects = array.ravel().tolist() if array.dtype.kind == "O" else ()
+        if is_text or not all(fits(each, float) for each in objects):
             raise TypeError
         return np.array(array, dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as exc:
@@ -83,14 +84,8 @@ def real_array(
         raise error(where, "not an array of numbers", got=quoted(value)) from exc
 
 
-def _is_real(value: object) -> bool:
-    return isinstance(value, _REAL) and not isinstance(value, bool)
-
-
 def _check_real(
-    where: str,
-    value: np.generic | npt.NDArray[Any],
-    error: type[NeurorlError] = DescriptionError,
+    where: str, value: np.generic | npt.NDArray[Any], error: type[NeurorlError] = DescriptionError
 ) -> None:
     """Raise *error* for NumPy's values that would lose something as real numbers."""
     if isinstance(value, _MASKED):
@@ -106,11 +101,8 @@ def array_from(data: Mapping[str, Any]) -> npt.NDArray[Any]:
     It takes no more memory than the lists. Raises DescriptionError for anything else.
     """
     dtype, shape = data.get("dtype"), data.get("shape")
-    if (
-        not isinstance(dtype, str)
-        or dtype not in DTYPES
-        or set(data) != {"array", "dtype", "shape"}
-    ):
+    is_whole = set(data) == {"array", "dtype", "shape"}
+    if not (is_whole and isinstance(dtype, str) and dtype in DTYPES):
         raise DescriptionError("array", "not one of numbers", got=quoted(dtype))
     # As objects, as lists of texts would take the longest one's memory for each.
     items = np.array(data["array"], dtype=object)
