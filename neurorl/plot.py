@@ -44,8 +44,7 @@ def traces(
     names: None for all but spikes, weights and eligibilities. neurons: None for the first 20.
     Raises ArgumentError for a neuron that isn't there.
     """
-    rest = _chosen(records, names, None)
-    figure, panels = _panels(records, rest)
+    figure, panels = _panels(records, _chosen(records, names, None))
     for axes, name in panels:
         values = _rows(records[name])
         chosen = range(min(_MOST_LINES, values.shape[1])) if neurons is None else neurons
@@ -79,13 +78,10 @@ def _chosen(
     records: Records, names: Sequence[str] | None, endings: tuple[str, ...] | None
 ) -> list[str]:
     """Return *names*, or all with one of these endings; with None, those that are neither."""
-    others = (".spikes", ".weights", ".eligibility", "policy")
-    every = records.names
-    if names is None and endings is None:
-        names = [name for name in every if not name.endswith(others)]
-    elif names is None and endings is not None:
-        names = [name for name in every if name.endswith(endings)]
-    chosen = list(names or ())
+    if names is None:
+        wanted = endings or (".spikes", ".weights", ".eligibility", "policy")
+        named = (name for name in records.names if name.endswith(wanted) == bool(endings))
+    chosen = list(named if names is None else names)
     if not chosen:
         limit = ", ".join(records.names)
         raise ArgumentError("plot", "nothing recorded to draw", limit=limit)

@@ -24,6 +24,7 @@ from neurorl.storage.zoo import name_of
 
 WINDOW = 100
 """Average returns over this many episodes."""
+_LEVEL, _DRAWS = 0.95, 2_000
 
 
 def interquartile_mean(x: npt.ArrayLike) -> FloatArray:
@@ -40,9 +41,9 @@ def interquartile_mean(x: npt.ArrayLike) -> FloatArray:
 
 
 def bootstrap_interval(
-    strata: Sequence[npt.ArrayLike], level: float = 0.95, repetitions: int = 10_000
+    strata: Sequence[npt.ArrayLike], repetitions: int = 10_000
 ) -> tuple[float, float]:
-    """Return the percentile interval of the interquartile mean of all *strata* together.
+    """Return the 95 % percentile interval of the interquartile mean of all *strata* together.
 
     strata: the runs of each task; runs are drawn again, with replacement, within their own task.
     """
@@ -51,11 +52,11 @@ def bootstrap_interval(
     for stratum in strata:
         values = np.asarray(stratum, dtype=np.float64)
         drawn.append(values[rng.integers(len(values), size=(repetitions, len(values)))])
-    return _interval(interquartile_mean(np.concatenate(drawn, axis=1)), level)
+    return _interval(interquartile_mean(np.concatenate(drawn, axis=1)))
 
 
-def _interval(figures: FloatArray | list[float], level: float) -> tuple[float, float]:
-    low, high = np.quantile(figures, [(1 - level) / 2, (1 + level) / 2])
+def _interval(figures: FloatArray | list[float]) -> tuple[float, float]:
+    low, high = np.quantile(figures, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
     return float(low), float(high)
 
 
@@ -74,20 +75,17 @@ def probability_of_improvement(
 
 
 def improvement_interval(
-    first: Sequence[npt.ArrayLike],
-    second: Sequence[npt.ArrayLike],
-    level: float = 0.95,
-    repetitions: int = 2_000,
+    first: Sequence[npt.ArrayLike], second: Sequence[npt.ArrayLike]
 ) -> tuple[float, float]:
-    """Return the percentile interval of `probability_of_improvement`, runs drawn within tasks."""
+    """Return the interval, as above, of `probability_of_improvement`, runs drawn within tasks."""
     rng = np.random.default_rng(0)
 
     def drawn(strata: Sequence[npt.ArrayLike]) -> list[FloatArray]:
         runs = [np.asarray(stratum, dtype=np.float64) for stratum in strata]
         return [values[rng.integers(len(values), size=len(values))] for values in runs]
 
-    found = [probability_of_improvement(drawn(first), drawn(second)) for _ in range(repetitions)]
-    return _interval(found, level)
+    found = [probability_of_improvement(drawn(first), drawn(second)) for _ in range(_DRAWS)]
+    return _interval(found)
 
 
 def quartiles_over_steps(
@@ -123,7 +121,6 @@ def running_mean(returns: npt.ArrayLike, window: int = WINDOW) -> FloatArray:
 
 Scores = Mapping[str, Sequence[float]]
 """Map each task to the score of each of its runs."""
-_LAST = 100
 
 
 @dataclass(frozen=True)
@@ -192,7 +189,7 @@ def scores_of(path: Path, by: str | None, score: str | None) -> dict[str, dict[s
     by_task: dict[str, list[float]] = {}
     for folder in runs_in(path):
         run = RunDirectory(folder)
-        returns = run.read_episodes()["return"][-_LAST:]
+        returns = run.read_episodes()["return"][-WINDOW:]
         if not returns:
             raise ArgumentError(f"run {folder}", "has no episodes yet")
         by_task.setdefault(run.read_config().env, []).append(float(np.mean(returns)))

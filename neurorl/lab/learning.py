@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 from neurorl.learning.plan import LearningPlan
 from neurorl.models.agent.config import AgentConfig
@@ -12,7 +12,7 @@ from neurorl.storage.plain import PlainData
 _NUMBERS = ("gamma", "lambda_actor", "reward_scale", "normalises")
 
 
-class LearningRow(TypedDict):
+class LearningRow(NamedTuple):
     """Say how a projection learns.
 
     factor: the text of what a neuron adds to the eligibilities of its synapses in a step, None of a
@@ -33,9 +33,12 @@ class LearningRow(TypedDict):
 
 
 class LearningReport(TypedDict):
-    """Say how an agent learns. parts: its encoder, critic, modulator, ... and their numbers."""
+    """Say how an agent learns. parts: its encoder, critic, modulator, ... and their numbers.
 
-    projections: list[LearningRow]
+    projections: each `LearningRow` by name.
+    """
+
+    projections: list[PlainData]
     parts: PlainData
 
 
@@ -44,31 +47,16 @@ def learning_report(network: Network, config: AgentConfig) -> LearningReport:
     rows: list[LearningRow] = []
     plan = LearningPlan(network, config)
     for layer in plan.layers:
-        for projection in layer.into:
-            row: LearningRow = {
-                "projection": projection.name,
-                "population": layer.name,
-                "rule": layer.rule.name,
-                "factor": layer.rule.text_of(layer.name).text if layer.rule.is_text else None,
-                "trace_kept": projection.trace_decay,
-                "eligibility_kept": layer.constants.left(config.window),
-                "rate": layer.alpha,
-                "low": projection.low,
-                "high": projection.high,
-            }
-            rows.append(row)
+        factor = layer.rule.text_of(layer.name).text if layer.rule.is_text else None
+        learns, kept = (layer.name, layer.rule.name, factor), layer.constants.left(config.window)
+        for p in layer.into:
+            rows.append(
+                LearningRow(p.name, *learns, p.trace_decay, kept, layer.alpha, p.low, p.high)
+            )
     for one in plan.statements:
-        row = {
-            "projection": one.into.name,
-            "population": one.name,
-            "rule": one.rule.name,
-            "factor": one.rule.on_reward,
-            **dict.fromkeys(("trace_kept", "eligibility_kept", "rate")),  # type: ignore[typeddict-item]
-            "low": one.into.low,
-            "high": one.into.high,
-        }
-        rows.append(row)
-    return {"projections": rows, "parts": _parts(config)}
+        learns, into = (one.name, one.rule.name, one.rule.on_reward), one.into
+        rows.append(LearningRow(into.name, *learns, None, None, None, into.low, into.high))
+    return {"projections": [row._asdict() for row in rows], "parts": _parts(config)}
 
 
 def _parts(config: AgentConfig) -> PlainData:

@@ -41,7 +41,6 @@ _COUNTS = {"trials": 50, "batch": 4, "seed": 0, "rung": 1}
 _NAMES = (*_COUNTS, "sampler", "prune", "metric", "space")
 _LAST = ("mean_return_last_100", "mean_discounted_return_last_100")
 _METRICS = ("greedy_return", "greedy_discounted_return", *_LAST)
-_Space = Named
 
 
 @dataclass(frozen=True)
@@ -163,17 +162,15 @@ class Search:
         return dataclasses.replace(self.base, values={**self.base.values, **values}, seeds=seeds)
 
 
-def _checked(said: _Space, base: Unit) -> PlainData:
+def _checked(said: Named, base: Unit) -> PlainData:
     """Return the other options of a search. Raises ArgumentError."""
     options: PlainData = {}
     quarter = -(-len(base.seeds) // 4)
     for name, usual in {**_COUNTS, "rung": quarter}.items():
         options[name] = check_count(f"search, {name}", said.get(name, usual), min(usual, 1))
-    first = _METRICS[0] if base.evaluate else _METRICS[2]
     possible = _METRICS if base.evaluate else _METRICS[2:]
-    options["metric"] = said.get("metric", first)
-    options["sampler"] = said.get("sampler", "tpe")
-    options["prune"] = said.get("prune", True)
+    for name, otherwise in {"metric": possible[0], "sampler": "tpe", "prune": True}.items():
+        options[name] = said.get(name, otherwise)
     check_name("metric", options["metric"], possible)
     check_name("sampler", options["sampler"], SAMPLERS)
     if not isinstance(options["prune"], bool):
@@ -181,7 +178,7 @@ def _checked(said: _Space, base: Unit) -> PlainData:
     return options
 
 
-def _flat(space: _Space, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _flat(space: Named, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yield the ranges of nested tables by dotted names."""
     for name, value in space.items():
         inner = value.values() if isinstance(value, Mapping) else ()
