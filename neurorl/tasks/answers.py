@@ -10,11 +10,13 @@ import math
 import numbers
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
+import numpy.typing as npt
 from gymnasium import spaces
 from gymnasium.vector.utils import batch_space, iterate
 
@@ -60,75 +62,52 @@ def observation_reader(space: Space) -> Read:
     Dict.
     """
     if isinstance(space, spaces.Discrete):
-        return _discrete(int(space.start), int(space.start + space.n))
+        return partial(_discrete, int(space.start), int(space.start + space.n))
     if isinstance(space, spaces.Box):
-        return _box(space.shape, space.dtype)
+        return partial(_box, space.shape, np.dtype(space.dtype))
     if isinstance(space, (spaces.MultiDiscrete, spaces.MultiBinary)):
-        return _whole_numbers(space)
+        return partial(_whole_numbers, space)
     if isinstance(space, spaces.Tuple):
-        return _tuple([observation_reader(part) for part in space.spaces])
+        return partial(_tuple, [observation_reader(part) for part in space.spaces])
     if isinstance(space, spaces.Dict):
-        return _dict({key: observation_reader(part) for key, part in space.spaces.items()})
+        return partial(_dict, {key: observation_reader(part) for key, part in space.spaces.items()})
     return lambda observation: observation
 
 
-def _discrete(first: int, end: int) -> Read:
-    def read(observation: Shown) -> Shown:
-        if type(observation) is int and first <= observation < end:
-            return observation
-        number = _numbers(observation, ())[()]
-        if number != np.floor(number) or not first <= number < end:
-            limit = f"whole numbers from {first} to {end - 1}"
-            raise UnfitError("the observation is no state", quoted(observation), limit, True)
-        return int(number)
-
-    return read
+def _discrete(first: int, end: int, observation: Shown) -> Shown:
+    if type(observation) is int and first <= observation < end:
+        return observation
+    number = _numbers(observation, ())[()]
+    if number != np.floor(number) or not first <= number < end:
+        limit = f"whole numbers from {first} to {end - 1}"
+        raise UnfitError("the observation is no state", quoted(observation), limit, True)
+    return int(number)
 
 
-def _box(shape: tuple[int, ...], dtype: Any) -> Read:
-    dtype, ndarray = np.dtype(dtype), np.ndarray
-
-    def read(observation: Shown) -> Shown:
-        # NumPy has one object of each plain dtype; if not, the longer way gives the same.
-        if (
-            type(observation) is ndarray
-            and observation.shape == shape
-            and observation.dtype is dtype
-        ):
-            return observation
-        return _numbers(observation, shape)
-
-    return read
+def _box(shape: tuple[int, ...], dtype: npt.DTypeLike, observation: Shown) -> Shown:
+    # NumPy has one object of each plain dtype; if not, the longer way gives the same.
+    is_plain = type(observation) is np.ndarray and observation.dtype is dtype
+    return observation if is_plain and observation.shape == shape else _numbers(observation, shape)
 
 
-def _whole_numbers(space: spaces.MultiDiscrete | spaces.MultiBinary) -> Read:
-    def read(observation: Shown) -> Shown:
-        numbers = _numbers(observation, space.shape)
-        if not (numbers == np.floor(numbers)).all() or not space.contains(
-            numbers.astype(space.dtype)
-        ):
-            raise UnfitError("the observation is not of its space", quoted(observation), space)
-        return numbers
-
-    return read
+def _whole_numbers(space: spaces.MultiDiscrete | spaces.MultiBinary, observation: Shown) -> Shown:
+    numbers = _numbers(observation, space.shape)
+    is_whole = (numbers == np.floor(numbers)).all()
+    if not (is_whole and space.contains(numbers.astype(space.dtype))):
+        raise UnfitError("the observation is not of its space", quoted(observation), space)
+    return numbers
 
 
-def _tuple(parts: Sequence[Read]) -> Read:
-    def read(observation: Shown) -> Shown:
-        if not isinstance(observation, (tuple, list)) or len(observation) != len(parts):
-            raise UnfitError("the observation is another tuple", quoted(observation), len(parts))
-        return tuple(part(value) for part, value in zip(parts, observation, strict=True))
-
-    return read
+def _tuple(parts: Sequence[Read], observation: Shown) -> Shown:
+    if not isinstance(observation, (tuple, list)) or len(observation) != len(parts):
+        raise UnfitError("the observation is another tuple", quoted(observation), len(parts))
+    return tuple(part(value) for part, value in zip(parts, observation, strict=True))
 
 
-def _dict(parts: Mapping[str, Read]) -> Read:
-    def read(observation: Shown) -> Shown:
-        if not isinstance(observation, Mapping) or not parts.keys() <= observation.keys():
-            raise UnfitError("the observation is another dict", quoted(observation), list(parts))
-        return {key: part(observation[key]) for key, part in parts.items()}
-
-    return read
+def _dict(parts: Mapping[str, Read], observation: Shown) -> Shown:
+    if not isinstance(observation, Mapping) or not parts.keys() <= observation.keys():
+        raise UnfitError("the observation is another dict", quoted(observation), list(parts))
+    return {key: part(observation[key]) for key, part in parts.items()}
 
 
 def _numbers(observation: Shown, shape: tuple[int, ...]) -> Array:

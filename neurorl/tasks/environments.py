@@ -162,7 +162,7 @@ def make_env(env_id: str, arguments: Named | None = None) -> Environment:
     try:
         if module:
             importlib.import_module(module)
-        if not is_registered(name):
+        if name not in gym.registry:
             raise unknown_env(env_id)
         env = gym.make(name, **(arguments or {}))
     except NeurorlError:
@@ -171,11 +171,6 @@ def make_env(env_id: str, arguments: Named | None = None) -> Environment:
         raise UnsupportedError(where, "can't be made here", got=first_line(exc)) from exc
     read_actions(env, env_id)
     return env
-
-
-def is_registered(env_id: str) -> bool:
-    """Return whether Gymnasium knows this id, without a module before it."""
-    return env_id in gym.registry
 
 
 def first_line(exc: BaseException) -> str:
@@ -216,11 +211,9 @@ def discrete_actions(env: Environment, name: str = "") -> gym.spaces.Discrete[An
     read_actions(env, name)
     space = env.action_space
     if not isinstance(space, gym.spaces.Discrete):
-        raise UnsupportedError(
-            where,
+        what, remedy = (
             "actions are not discrete",
-            got=space,
-            limit="Discrete(n)",
-            remedy="discretise its actions with a Gymnasium ActionWrapper",
+            "discretise its actions with a Gymnasium ActionWrapper",
         )
+        raise UnsupportedError(where, what, got=space, limit="Discrete(n)", remedy=remedy)
     return space

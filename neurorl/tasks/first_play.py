@@ -94,7 +94,7 @@ class FirstPlay:
     @classmethod
     def in_space(cls, space: Space, first: IntArray | int = 0) -> FirstPlay:
         """Return a play without steps, which keeps the numbers of observations in *space*."""
-        return cls(seen={place: [] for place, _ in _of_numbers(space, ())}, first=first)
+        return cls(seen={place: [] for place in _of_numbers(space)}, first=first)
 
     def begin(self, *seen: Shown) -> None:
         """Begin an episode with its first observation, if that is kept."""
@@ -315,11 +315,11 @@ def _another(env: Environment) -> tuple[Environment, bool]:
 
 
 def _play(env: Environment, play: FirstPlay, seed: int, act: Act, clock: Clock) -> None:
-    answers, leaves = Answers(env), dict(_of_numbers(env.observation_space, ()))
+    answers, leaves = Answers(env), _of_numbers(env.observation_space)
     stride = max(1, -(-clock.steps * sum(leaves.values()) // _LARGEST))
     play.seen = {place: [] for place in leaves}
-    others = set(_leaves(env.observation_space, ())) - leaves.keys()
-    play.words = {place: set() for place in others}
+    every = dict(_leaves(env.observation_space, ()))
+    play.words = {place: set() for place in every.keys() - leaves.keys()}
 
     def kept() -> tuple[Shown, ...]:
         return (observation,) if play.steps % stride == 0 else ()
@@ -342,24 +342,22 @@ def _play(env: Environment, play: FirstPlay, seed: int, act: Act, clock: Clock) 
 
 def is_large(space: Space, steps: int) -> bool:
     """Return whether the observations of so many steps are too large to be kept."""
-    return steps * sum(size for _, size in _of_numbers(space, ())) > _LARGEST
+    return steps * sum(_of_numbers(space).values()) > _LARGEST
 
 
-def _of_numbers(space: Space, place: Place) -> Iterator[tuple[Place, int]]:
-    """Yield the place of each numeric part, and its size in bytes as float64."""
-    for key, part in parts_of(space).items():
-        yield from _of_numbers(part, (*place, key))
-    if isinstance(space, OF_NUMBERS) and space.shape is not None:
-        yield place, 8 * int(np.prod(space.shape))
+def _of_numbers(space: Space) -> dict[Place, int]:
+    """Return the size of each numeric part in bytes as float64, by its place."""
+    parts = ((place, part) for place, part in _leaves(space, ()) if isinstance(part, OF_NUMBERS))
+    return {place: 8 * math.prod(part.shape) for place, part in parts if part.shape is not None}
 
 
-def _leaves(space: Space, place: Place) -> Iterator[Place]:
-    """Yield the place of each part that has none itself."""
+def _leaves(space: Space, place: Place) -> Iterator[tuple[Place, Space]]:
+    """Yield each part that has none itself, with its place."""
     parts = parts_of(space)
     for key, part in parts.items():
         yield from _leaves(part, (*place, key))
     if not parts:
-        yield place
+        yield place, space
 
 
 def _at(observation: Shown, place: Place) -> Shown:

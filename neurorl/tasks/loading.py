@@ -15,7 +15,7 @@ from gymnasium.envs.registration import EnvSpec, WrapperSpec
 from neurorl.errors import RunError
 from neurorl.storage.plain import Named
 from neurorl.tasks.arguments import decode, module_of, read_wrapper
-from neurorl.tasks.environments import first_line, is_registered, make_env
+from neurorl.tasks.environments import first_line, make_env
 from neurorl.tasks.kinds import Environment
 from neurorl.tasks.specification import PROBLEM, describe_env, entry_point_name, is_same_env
 
@@ -108,7 +108,7 @@ def saved_env(described: Named, where: str, trust: bool = False) -> Environment:
     if not name:
         raise RunError(where, "was saved without an environment's id", remedy=_GIVE_IT)
     module, _, env_id = name.rpartition(":")
-    if not is_registered(env_id):
+    if env_id not in gym.registry:
         if not trust:
             what = f"its environment {env_id} is not registered here"
             place = (spec or {}).get("entry_point")
