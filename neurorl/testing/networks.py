@@ -38,14 +38,14 @@ def _network(nodes: tuple[Source | Population, ...], *projections: Projection) -
     return Network(nodes, projections, _DT)
 
 
-def _chain(neuron: object, **projection: object) -> Network:
+def _chain(neuron: object) -> Network:
     """Return a network of a source of 6, 12 neurons of the model, and 3 more."""
     middle = Population("middle", 12, neuron)  # type: ignore[arg-type]
     last = Population("last", 3, neuron)  # type: ignore[arg-type]
     return _network(
         (Source("input", 6), middle, last),
-        Projection("first", "input", "middle", Uniform(-0.4, 1.0), **projection),  # type: ignore[arg-type]
-        Projection("second", "middle", "last", Uniform(-0.2, 0.6), **projection),  # type: ignore[arg-type]
+        Projection("first", "input", "middle", Uniform(-0.4, 1.0)),
+        Projection("second", "middle", "last", Uniform(-0.2, 0.6)),
     )
 
 

@@ -43,14 +43,14 @@ class Case(BackendSpec):
         counts = find_arithmetic(self.chosen_arithmetic).counts_spikes
         return plain_network(network) if counts else network
 
-    def make(self, network: Network, needs: str | None = None, **options: object) -> Backend:
-        """Load a network; skip the test if the backend refuses it, or the method *needs*."""
+    def make(self, network: Network, *needs: str, **options: object) -> Backend:
+        """Load a network; skip the test if the backend refuses it, or a method that it *needs*."""
         problems = self.problems(network)
         if problems:
             pytest.skip(f"{self.backend} refuses {'; '.join(problems)}")
         backend = self.load(network, **options)
         try:
-            backend.check_can(*([needs] if needs else ()))
+            backend.check_can(*needs)
         except UnsupportedError as exc:
             backend.close()
             pytest.skip(str(exc))

@@ -187,39 +187,25 @@ def test_weights_are_copies(case: Case) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "error", "words"),
+    ("method", "first", "second", "error", "words"),
     [
-        ("first", np.zeros((12, 6)), ArgumentError, TURNED),
-        ("first", np.full((6, 12), np.nan), ArgumentError, "not finite"),
-        ("frist", np.zeros((6, 12)), UnknownNameError, "did you mean 'first'"),
+        ("set_weights", "first", np.zeros((12, 6)), ArgumentError, TURNED),
+        ("set_weights", "first", np.full((6, 12), np.nan), ArgumentError, "not finite"),
+        ("set_weights", "frist", np.zeros((6, 12)), UnknownNameError, "did you mean 'first'"),
+        ("step", {"inptu": np.zeros((5, 6), bool)}, 5, UnknownNameError, "did you mean 'input'"),
+        ("step", {"input": np.zeros((4, 6), bool)}, 5, ArgumentError, "wrong shape"),
+        ("step", {"input": np.zeros((5, 6))}, 5, ArgumentError, "not a raster of booleans"),
+        ("step", {}, 0, ArgumentError, "n_steps"),
     ],
 )
-def test_bad_weights_change_nothing(
-    name: str, value: Any, error: type[Exception], words: str, case: Case
+def test_a_bad_call_changes_nothing(
+    method: str, first: Any, second: Any, error: type[Exception], words: str, case: Case
 ) -> None:
-    with case.make(FEATURES["LIF"]()) as backend:
+    feature = "LIF" if method == "set_weights" else "escape noise"
+    with case.make(FEATURES[feature]()) as backend:
         before = backend.state()
         with pytest.raises(error, match=words):
-            backend.set_weights(name, value)
-        assert same_state(backend.state(), before) == []
-
-
-@pytest.mark.parametrize(
-    ("inputs", "n_steps", "error", "words"),
-    [
-        ({"inptu": np.zeros((5, 6), bool)}, 5, UnknownNameError, "did you mean 'input'"),
-        ({"input": np.zeros((4, 6), bool)}, 5, ArgumentError, "wrong shape"),
-        ({"input": np.zeros((5, 6))}, 5, ArgumentError, "not a raster of booleans"),
-        ({}, 0, ArgumentError, "n_steps"),
-    ],
-)
-def test_bad_inputs_change_nothing(
-    inputs: Any, n_steps: int, error: type[Exception], words: str, case: Case
-) -> None:
-    with case.make(FEATURES["escape noise"]()) as backend:
-        before = backend.state()
-        with pytest.raises(error, match=words):
-            backend.step(inputs, n_steps)
+            getattr(backend, method)(first, second)
         assert same_state(backend.state(), before) == []
 
 

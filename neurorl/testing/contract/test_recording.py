@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from neurorl.backends.recording import Recording
-from neurorl.errors import UnsupportedError
 from neurorl.storage.plain import PlainData
 from neurorl.testing import FEATURES, rasters, same_state
 from neurorl.testing.plugin import Case
@@ -23,11 +22,7 @@ def variables_of(state: PlainData) -> list[str]:
 def test_a_recorded_run_equals_one_that_is_not(feature: str, case: Case) -> None:
     network = FEATURES[feature]()
     inputs = [rasters(network, n, k) for k, n in enumerate(WINDOWS)]
-    with case.make(network, seed=4) as plain, case.make(network, seed=4) as recorded:
-        try:
-            recorded.check_can("state")
-        except UnsupportedError as exc:
-            pytest.skip(str(exc))
+    with case.make(network, "state", seed=4) as plain, case.make(network, seed=4) as recorded:
         first = plain.state()
         names = [name for name in first if name not in ("t", "level.spikes")]
         expected = [plain.step(x, n) for x, n in zip(inputs, WINDOWS, strict=True)]
@@ -52,11 +47,8 @@ def test_a_recorded_run_equals_one_that_is_not(feature: str, case: Case) -> None
 def test_rows_are_the_states_after_these_steps(case: Case) -> None:
     network = FEATURES["CUBA-LIF"]()
     inputs = rasters(network, 8, 1)
-    with case.make(network, "restore", record=["last"]) as backend:
-        try:
-            first = backend.state()
-        except UnsupportedError as exc:
-            pytest.skip(str(exc))
+    with case.make(network, "restore", "state", record=["last"]) as backend:
+        first = backend.state()
         names = ["middle.spikes", *variables_of(first), "second.weights"]
         with Recording(backend, names, every=2) as recording:
             backend.step(inputs, 8)
