@@ -85,7 +85,8 @@ def agents_of(size: Size, replicas: int, spec: BackendSpec) -> Replicas | Replic
     if size.task or size == w.DEEP:
         space = envs[0].action_space
         assert isinstance(space, Discrete)
-        config = w.deep_config(envs[0]) if size == w.DEEP else make_config(envs[0])
+        is_deep, env = size == w.DEEP, envs[0]
+        config = make_config(env, "deep", w.DENSE) if is_deep else make_config(env)
         n_actions = int(space.n)
     else:
         config, n_actions = agent_config(size, _parts(size, spec)), size.outputs

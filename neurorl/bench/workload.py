@@ -32,11 +32,9 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.errors import check_name
-from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.critics import Layers
 from neurorl.models.deep.observations import AsSeen
 from neurorl.models.deep.trunk import Shared
-from neurorl.models.defaults.presets import make_config
 from neurorl.numerics.arrays import BoolArray, FloatArray
 from neurorl.storage.plain import PlainData
 from neurorl.tasks.kinds import Environment, Shown
@@ -99,11 +97,6 @@ DENSE: PlainData = {
     "hidden": DEEP.hidden,
 }
 """Map options of the size deep to their values: dense layers, which learn by local numbers."""
-
-
-def deep_config(env: Environment) -> AgentConfig:
-    """Return the agents of the size deep."""
-    return make_config(env, "deep", DENSE)
 
 
 _TASKS = {"cartpole": "CartPole-v1", "gridworld": GRID_ID}

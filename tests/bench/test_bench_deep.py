@@ -11,7 +11,8 @@ from neurorl.agents.replicas import Replicas
 from neurorl.bench import candidates as c
 from neurorl.bench.command import Plan
 from neurorl.bench.floor import DeepAgent
-from neurorl.bench.workload import DEEP, Bricks, deep_config
+from neurorl.bench.workload import DEEP, DENSE, Bricks
+from neurorl.models.defaults.presets import make_config
 from neurorl.tasks.groups import SeparateEnvs
 
 
@@ -26,7 +27,7 @@ def test_images_are_like_those_of_breakout() -> None:
 
 def test_floor_and_library_learn_the_same() -> None:
     env = Bricks()
-    config = deep_config(env)
+    config = make_config(env, "deep", DENSE)
     agents = Replicas(SeparateEnvs([env]), config, 3, [0], backend="reference", loop="numpy")
     loop: Any = agents.loop
     weights, lasting = loop.memory.weights, loop.memory.lasting
