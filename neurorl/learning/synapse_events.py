@@ -39,15 +39,13 @@ class Wiring:
         """Return the ends of a projection's synapses, in the order of its weights."""
         sizes = network.node(p.pre).size, network.node(p.post).size
         pre, post = (end.astype(np.int64) for end in network.ends(p.name))
-        delays = network.synapse_delays(p.name)
-        longest = network.delay_steps(p.name)
-        steps = np.full(len(pre), longest) if delays is None else delays
+        steps, longest = network.synapse_steps(p.name), network.delay_steps(p.name)
         copies = np.arange(n_replicas)[:, None]
         return cls(
             (pre + sizes[0] * copies).ravel(),
             (post + sizes[1] * copies).ravel(),
-            np.tile(np.asarray(steps, dtype=np.int64), n_replicas),
-            np.unique(steps).astype(np.int64) if len(steps) else np.array([longest]),
+            np.tile(steps, n_replicas),
+            np.unique(steps) if len(steps) else np.array([longest]),
             sizes[0] * n_replicas,
             sizes[1] * n_replicas,
         )

@@ -114,11 +114,7 @@ class FixedProbability(Sparse):
 
 @dataclass(frozen=True, eq=False)
 class _FixedDegree(Sparse):
-    """Draw *n* partners for each neuron of one end.
-
-    autapses: whether a neuron may connect to itself. multapses: whether two neurons may have
-    several synapses; if not, the *n* partners of a neuron differ. seed: seed of the draws.
-    """
+    """Draw *n* partners for each neuron of one end, see `FixedInDegree`."""
 
     _draws_pre = False  # by postsynaptic neurons
     n: Annotated[int, Range(1, MAX_SIZE)]
@@ -135,12 +131,9 @@ class _FixedDegree(Sparse):
             raise DescriptionError(ends.where, what, got=self.n, limit=of, remedy=remedy)
         return (rows * self.n,) * 2
 
-    def _sizes(self, ends: Ends) -> tuple[int, int]:
-        """Return the number of neurons that draw, and of neurons that are drawn."""
-        return (ends.n_post, ends.n_pre) if self._draws_pre else (ends.n_pre, ends.n_post)
-
     def _sides(self, ends: Ends) -> tuple[int, int]:
-        rows, of = self._sizes(ends)
+        """Return the number of neurons that draw, and of those that one can draw."""
+        rows, of = (ends.n_post, ends.n_pre) if self._draws_pre else (ends.n_pre, ends.n_post)
         return rows, of - (ends.is_loop and not self.autapses)
 
     def drawn(self, ends: Ends, rows: slice = slice(None)) -> Any:
@@ -149,7 +142,7 @@ class _FixedDegree(Sparse):
         numbers, first = np.arange(n_rows)[rows], 0
         for chosen in choices(ends.seed(self.seed), numbers, self.n, of, repeats=self.multapses):
             own = numbers[first : first + len(chosen), None]
-            if of < self._sizes(ends)[1]:
+            if ends.is_loop and not self.autapses:
                 chosen += chosen >= own
             yield own, chosen
             first += len(chosen)

@@ -42,7 +42,7 @@ from neurorl.network.plasticity import (
 from neurorl.network.projection import Projection
 from neurorl.network.serialization import Described, number, positive, several
 from neurorl.network.synapse_list import SynapseList
-from neurorl.numerics.arrays import Array, Int32Array
+from neurorl.numerics.arrays import Array, Int32Array, IntArray
 
 __all__ = [
     "CURRENT_GRID",
@@ -256,6 +256,13 @@ class Network(Described):
         p = self.projection(name)
         return p.delays(self.node(p.pre).size, self.node(p.post).size, self.dt)
 
+    def synapse_steps(self, name: str) -> IntArray:
+        """Return the steps from a spike to its arrival by each weight, flat."""
+        delays = self.synapse_delays(name)
+        if delays is None:
+            return np.full(math.prod(self.weight_shape(name)), self.delay_steps(name))
+        return np.asarray(delays, dtype=np.int64)
+
     def fan_in(self, name: str) -> int:
         """Return the largest number of synapses into one neuron, masked ones included."""
         projection, synapses = self.projection(name), self.synapses(name)
@@ -319,15 +326,9 @@ class Network(Described):
         if projection.pre in self.analog:
             return 0, 0
         delay = projection.delay
-        if isinstance(delay, (Uniform, Normal)):
-            drawn = self.synapse_delays(projection.name)
-            if drawn is None or not len(drawn):
-                return 1, 1
-            return int(drawn.min()), int(drawn.max())
-        if isinstance(delay, np.ndarray):
-            if not len(delay):
-                return 1, 1
-            return round(float(delay.min()) / self.dt), round(float(delay.max()) / self.dt)
+        if projection.has_delays:
+            each = self.synapse_steps(projection.name)
+            return (int(each.min()), int(each.max())) if len(each) else (1, 1)
         steps = 1 if delay is None else round(delay / self.dt)
         return steps, steps
 

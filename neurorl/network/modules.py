@@ -58,7 +58,8 @@ def chain_weights(
     network: Network, chain: Sequence[str], weights: Mapping[str, FloatArray]
 ) -> list[FloatArray]:
     """Return the weights of a *chain* of `module_projections`; lists become matrices."""
-    return [_matrix(network, name, weights[name]) for name in chain]
+    lists = {name: network.synapses(name) for name in chain}
+    return [weights[n] if s is None else s.dense(weights[n]) for n, s in lists.items()]
 
 
 def path_weights(weights: Sequence[FloatArray], modules: int) -> list[FloatArray]:
@@ -79,11 +80,6 @@ def path_weights(weights: Sequence[FloatArray], modules: int) -> list[FloatArray
         paths.append(total.ravel())
         ahead = total
     return paths
-
-
-def _matrix(network: Network, name: str, w: FloatArray) -> FloatArray:
-    synapses = network.synapses(name) if w.ndim == 1 else None
-    return w if synapses is None else synapses.dense(w)
 
 
 def _projection(network: Network, pre: str, post: str) -> str | None:

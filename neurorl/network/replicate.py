@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -49,7 +49,7 @@ def replicate(network: Network, n: int) -> Network:
 
 def _node(node: Node, n: int) -> Node:
     if isinstance(node, Source):
-        return dataclasses.replace(node, size=n * node.size)
+        return replace(node, size=n * node.size)
     return Population(node.name, n * node.size, SideBySide(node.neuron, n))
 
 
@@ -63,12 +63,12 @@ def _projection(network: Network, p: Projection, n: int) -> Projection:
         delay = p.delay
         if delays is not None:
             delay = np.tile(delays * network.dt, n) if len(delays) else None
-        return dataclasses.replace(p, weights=weights, delay=delay, connect=Copies(synapses, n))
+        return replace(p, weights=weights, delay=delay, connect=Copies(synapses, n))
     if not isinstance(weights, Uniform) and weights.ndim:
         weights = np.tile(weights, (n, 1, 1))
     if mask is not None:
         mask = np.tile(mask, (n, 1, 1))
-    return dataclasses.replace(p, weights=weights, mask=mask, blocks=n * p.blocks)
+    return replace(p, weights=weights, mask=mask, blocks=n * p.blocks)
 
 
 def on_chip(network: Network) -> Network:
@@ -78,21 +78,18 @@ def on_chip(network: Network) -> Network:
     chip's membrane is the equations' membrane minus the reset value, times the share of the weights
     that reaches it. Returns *network* itself if no neuron has equations.
     """
-    nodes = tuple(_on_chip(node, network.dt) for node in network.nodes)
-    replaced = {n.name for n, old in zip(nodes, network.nodes, strict=True) if n is not old}
-    if not replaced:
+    return without_equations(network, lambda p: p.neuron.on_chip(p.size, network.dt))
+
+
+def without_equations(network: Network, other: Callable[[Population], Neuron | None]) -> Network:
+    """Return the network with other neurons, of one input, in place of those by equations.
+
+    other: returns None for a population that stays. Returns *network* itself if all do.
+    """
+    by_equations = (p for p in network.populations if not p.is_integrator(network.dt))
+    made = {p.name: neuron for p in by_equations if (neuron := other(p)) is not None}
+    if not made:
         return network
-
-    def arriving(p: Projection) -> Projection:
-        return dataclasses.replace(p, target=None) if p.post in replaced else p
-
-    projections = tuple(arriving(p) for p in network.projections)
-    return dataclasses.replace(network, nodes=nodes, projections=projections)
-
-
-def _on_chip(node: Node, dt: float) -> Node:
-    """Return a population of the chip's neurons, or the node itself."""
-    if not isinstance(node, Population) or node.is_integrator(dt):
-        return node
-    neuron = node.neuron.on_chip(node.size, dt)
-    return node if neuron is None else dataclasses.replace(node, neuron=neuron)
+    nodes = (replace(n, neuron=made[n.name]) if n.name in made else n for n in network.nodes)
+    projections = (replace(p, target=None) if p.post in made else p for p in network.projections)
+    return replace(network, nodes=tuple(nodes), projections=tuple(projections))

@@ -25,12 +25,11 @@ from neurorl.numerics.random import Stream, derive, uniforms_at
 
 def wires_of(network: Network, name: str) -> IntArray:
     """Return the wires of a projection. Raises UnsupportedError if it has no list."""
-    synapses, delays = network.synapses(name), network.synapse_delays(name)
+    synapses = network.synapses(name)
     if synapses is None:
         what, remedy = "isn't a list of synapses", "connect=, such as FixedProbability(1.0)"
         raise UnsupportedError(f"projection {name!r}", what, remedy=remedy)
-    steps = np.full(len(synapses), network.delay_steps(name)) if delays is None else delays
-    return np.stack([synapses.pre, synapses.post, steps]).astype(np.int64)
+    return np.stack([synapses.pre, synapses.post, network.synapse_steps(name)])
 
 
 def rewired(network: Network, name: str, wires: IntArray) -> Network:

@@ -99,7 +99,6 @@ class GaussianDistance(_ByDistance):
     """
 
     def share(self, distance: FloatArray) -> FloatArray:
-        """Return the share of *p* at a distance."""
         ratio = distance / self.scale
         return exp(-0.5 * (ratio * ratio))
 
@@ -109,7 +108,6 @@ class ExponentialDistance(_ByDistance):
     """Connect each pair with the chance ``p exp(-d / scale)``; fields as in `GaussianDistance`."""
 
     def share(self, distance: FloatArray) -> FloatArray:
-        """Return the share of *p* at a distance."""
         return exp(-(distance / self.scale))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -12,7 +11,7 @@ from neurorl.errors import UnsupportedError
 from neurorl.models import LIF
 from neurorl.models.neurons.chip_form import chip_form
 from neurorl.models.neurons.equations import Equations
-from neurorl.network.description import Network, Node, Population, reached_by
+from neurorl.network.description import Neuron, Population, reached_by
 from neurorl.network.neuron import Integrator
 from neurorl.numerics.arrays import FloatArray
 
@@ -122,24 +121,14 @@ def stepped(integrator: Integrator, bias: FloatArray, subtracts: bool) -> Equati
     return Equations(lines, threshold, reset, parameters={**used, **more}, initial=state)
 
 
-def without_equations(network: Network) -> Network:
-    """Return the network with LIF and CubaLIF in place of equations that mean the same.
+def plain_neuron(population: Population, dt: float) -> Neuron:
+    """Return the LIF or CubaLIF that means the same as a population's equations.
 
     These are linear equations of a membrane, and maybe a current before it, with a reset to the
     initial value at ``v > number``; a membrane may have no leak (IF). Spikes are the same except
     for rounding: numbers equal the equations' to some units in the last place.
     Raises UnsupportedError naming the population for others.
     """
-    if all(p.is_integrator(network.dt) for p in network.populations):
-        return network
-    nodes = tuple(_plain(n, network.dt) if isinstance(n, Population) else n for n in network.nodes)
-    projections = tuple(dataclasses.replace(p, target=None) for p in network.projections)
-    return dataclasses.replace(network, nodes=nodes, projections=projections)
-
-
-def _plain(population: Population, dt: float) -> Node:
-    if population.is_integrator(dt):
-        return population
     form = chip_form(population.plan(dt), dt, keeps_all=True)
     where = f"NIR, population {population.name!r}"
     if form is None:
@@ -149,4 +138,4 @@ def _plain(population: Population, dt: float) -> Node:
     if (form.threshold >= NEVER).any() and (form.scale != 1.0).any():
         what = "never spikes, and its value would be another one: inputs are scaled before it"
         raise UnsupportedError(where, what, remedy="scale the weights instead")
-    return dataclasses.replace(population, neuron=form.neuron())
+    return form.neuron()

@@ -9,7 +9,7 @@ import numpy as np
 
 from neurorl.errors import DescriptionError, UnsupportedError
 from neurorl.network.limits import MAX_WEIGHTS, check_limit
-from neurorl.nir.convolution import IMAGES, Kernel, SparseMap, window_of
+from neurorl.nir.convolution import IMAGES, Kernel, Shape, SparseMap, window_of
 from neurorl.nir.package import NirObject
 from neurorl.numerics.arrays import FloatArray
 from neurorl.storage.plain import PlainData
@@ -31,8 +31,6 @@ _PARAMETER = {
     "CubaLI": "v_leak",
 }
 """Name the parameter that has the shape of a node's output; by default ``v_threshold``."""
-
-Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)

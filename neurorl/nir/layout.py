@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from neurorl.errors import DescriptionError
+from neurorl.network.limits import free_name
 from neurorl.nir.package import RESERVED, NirObject, load_package
 
 KEY = "layout"
@@ -64,18 +65,9 @@ def node_names(populations: list[str], projections: list[str]) -> dict[str, str]
 
     ``input``, ``output`` and reserved names of PyTorch or Python aren't free.
     """
-    names: dict[str, str] = {}
     taken = {*populations, *projections, "input", "output"}
-    tails = [(n, "_neurons") for n in populations]
-    for ours, tail in tails + [(n, "_weights") for n in projections]:
-        node = ours
-        if ours in RESERVED:
-            node += tail
-            while node in taken:
-                node += "_"
-        taken.add(node)
-        names[ours] = node
-    return names
+    tails = dict.fromkeys(populations, "_neurons") | dict.fromkeys(projections, "_weights")
+    return {n: free_name(n + tail, taken) if n in RESERVED else n for n, tail in tails.items()}
 
 
 def restore(graph: NirObject, layout: Layout) -> NirObject:

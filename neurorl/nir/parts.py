@@ -12,8 +12,9 @@ from neurorl.errors import ArgumentError, UnsupportedError, check_name
 from neurorl.network.description import Network, Projection, Uniform
 from neurorl.network.initial_weights import initial_weights
 from neurorl.network.limits import MAX_WEIGHTS, check_limit
+from neurorl.network.replicate import without_equations
 from neurorl.nir.convolution import SparseMap
-from neurorl.nir.discretise import without_equations
+from neurorl.nir.discretise import plain_neuron
 from neurorl.numerics.arrays import FloatArray
 
 
@@ -53,7 +54,7 @@ class Parts:
                 raise UnsupportedError("NIR", f"{what}: {', '.join(named)}", remedy=remedy)
         arithmetic = FloatArithmetic(network)  # the weight grid of the original equations
         owned = {p.name for p in network.populations if not p.is_integrator(network.dt)}
-        self.network = network = without_equations(network)
+        self.network = network = without_equations(network, lambda p: plain_neuron(p, network.dt))
         held = {
             p.name: _weights_of(network, arithmetic, p, weights, in_force)
             for p in network.projections

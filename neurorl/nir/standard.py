@@ -9,16 +9,15 @@ import numpy as np
 from neurorl.errors import UnsupportedError
 from neurorl.models import CubaLIF
 from neurorl.network.description import Population, Projection
+from neurorl.network.limits import free_name
 from neurorl.network.neuron import Integrator
-from neurorl.nir.convolution import Kernel, find_convolution, window_node
+from neurorl.nir.convolution import Kernel, Shape, find_convolution, window_node
 from neurorl.nir.discretise import NEVER, keep_and_fraction, tidy
 from neurorl.nir.layout import Layout, node_names
 from neurorl.nir.package import NirObject
 from neurorl.nir.parts import Parts
 from neurorl.numerics.arrays import FloatArray
 from neurorl.storage.plain import PlainData
-
-Shape = tuple[int, ...]
 
 
 class StandardWriter:
@@ -150,16 +149,11 @@ class StandardWriter:
         steps = self._network.delay_steps(p.name)
         if steps > 1:
             size = self._parts.width if pre == "input" else self._network.node(p.pre).size
-            late = self._fresh(f"{p.name}_delay")
-            shape = self._shapes.get(p.pre, (size,))
-            self._nodes[late] = nir.Delay(np.full(shape, (steps - 1) * self._dt))
-            self._edges.append((pre, late))
-            pre = late
+            late = np.full(self._shapes.get(p.pre, (size,)), (steps - 1) * self._dt)
+            pre = self._add_behind(pre, f"{p.name}_delay", nir.Delay(late))
         if len(self._shapes.get(p.pre, ())) > 1 and p.name not in self._windows:
-            flat = self._fresh(f"{p.name}_flat")
-            self._nodes[flat] = nir.Flatten(np.array(self._shapes[p.pre]), 0, -1)
-            self._edges.append((pre, flat))
-            pre = flat
+            flat = nir.Flatten(np.array(self._shapes[p.pre]), 0, -1)
+            pre = self._add_behind(pre, f"{p.name}_flat", flat)
         self._edges += [(pre, node), (node, self._names[p.post])]
 
     def _fold(self, p: Projection) -> None:
@@ -189,16 +183,17 @@ class StandardWriter:
             self._edges.append((self._names[last[0]], "output"))
             return
         for k, name in enumerate(last):
-            node = self._fresh(f"output_{name}")
-            places = np.eye(sum(sizes))[:, sum(sizes[:k]) : sum(sizes[: k + 1])]
-            self._nodes[node] = self._nir.Linear(places)
-            self._edges += [(self._names[name], node), (node, "output")]
+            places = self._nir.Linear(np.eye(sum(sizes))[:, sum(sizes[:k]) : sum(sizes[: k + 1])])
+            node = self._add_behind(self._names[name], f"output_{name}", places)
+            self._edges.append((node, "output"))
             self._layout.readouts.append(node)
 
-    def _fresh(self, name: str) -> str:
-        while name in self._nodes or name in self._names or name in self._names.values():
-            name += "_"
-        return name
+    def _add_behind(self, pre: str, name: str, node: NirObject) -> str:
+        """Add a node behind another, and return its name: this one, if it is free."""
+        free = free_name(name, {*self._nodes, *self._names, *self._names.values()})
+        self._nodes[free] = node
+        self._edges.append((pre, free))
+        return free
 
 
 def _leak(bias: FloatArray, tau: FloatArray, dt: float) -> FloatArray:

@@ -148,7 +148,7 @@ class PulsedBuilding(Building):
 
     def rows(self, p: Projection, rows: Rows, n_steps: int) -> Rows:
         more = 2 if p.pre in wiring.source_names(self.network) else 0
-        described = wiring.described_steps(self.network, p)[rows.steps]
+        described = self.network.synapse_steps(p.name)[rows.steps]
         there = rows._replace(steps=(described + more) * self.substeps - 1)
         (post,) = (x for x in self.network.populations if x.name == p.post)
         return pulses.in_steps(there, self.integrator(post), n_steps)

@@ -105,7 +105,7 @@ def _least(network: Network, can: PyNNTarget) -> list[tuple[str, str, int]]:
     least = []
     for p in network.projections:
         if p.pre not in source_names(network):
-            shortest = described_steps(network, p).min(initial=network.delay_steps(p.name))
+            shortest = network.synapse_steps(p.name).min(initial=network.delay_steps(p.name))
             least.append((p.pre, p.post, can.late + 1 - int(shortest)))
     return least
 
@@ -122,19 +122,11 @@ def _longest(network: Network, least: list[tuple[str, str, int]]) -> dict[str, i
     return None
 
 
-def described_steps(network: Network, p: Projection) -> IntArray:
-    """Return the delay of each synapse, in steps."""
-    delays = network.synapse_delays(p.name)
-    if delays is None:
-        return np.full(len(network.ends(p.name)[0]), network.delay_steps(p.name))
-    return np.asarray(delays, dtype=np.int64)
-
-
 def steps_there(
     network: Network, p: Projection, lags: Mapping[str, int], can: PyNNTarget
 ) -> IntArray:
     """Return the delay of each synapse in PyNN, in steps."""
-    steps = described_steps(network, p)
+    steps = network.synapse_steps(p.name)
     if p.pre in source_names(network):
         return np.asarray(steps + 1 + lags[p.post], dtype=np.int64)
     return np.asarray(np.maximum(steps + lags[p.post] - lags[p.pre] - can.late, 1), dtype=np.int64)
@@ -152,7 +144,7 @@ def as_held(network: Network, target: str) -> Network:
     for p in network.projections:
         if p.pre not in source_names(network):
             steps = steps_there(network, p, lags, can) + can.late - lags[p.post] + lags[p.pre]
-            if not np.array_equal(steps, described_steps(network, p)):
+            if not np.array_equal(steps, network.synapse_steps(p.name)):
                 is_listed = network.synapse_delays(p.name) is not None
                 delays = steps * network.dt
                 p = replace(p, delay=delays if is_listed else float(delays[0]))
