@@ -9,8 +9,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from neurorl.network.description import Network, Population, Projection
-from neurorl.network.neuron import Integrator
+from neurorl.network.description import Network, Population, Projection, Source
+from neurorl.network.replicate import replicate
 from neurorl.numerics.arrays import BoolArray, FloatArray, IntArray
 from neurorl.pynn import pulses, wiring
 from neurorl.pynn.pulses import SUBSTEPS, CellParameters
@@ -21,10 +21,11 @@ Rasters = dict[str, BoolArray]
 
 
 class Building(abc.ABC):
-    """Build a network part by part: sources, populations, projections.
+    """Build replicas of a network part by part: sources, populations, projections.
 
-    weights: weights in force by projection. begins: as in `neurorl.pynn.to_pynn`, one for each
-    replica. lags: by how many steps each node spikes later in PyNN.
+    network: of one replica, then of all. weights: weights in force by projection. begins: as in
+    `neurorl.pynn.to_pynn`, one for each replica. lags: by how many steps each node spikes later in
+    PyNN.
     """
 
     substeps: ClassVar[int]
@@ -39,7 +40,8 @@ class Building(abc.ABC):
         seed: int,
         begins: Sequence[int],
     ) -> None:
-        self.network, self.simulator, self.can, self.weights = network, simulator, can, weights
+        self.network, self.simulator, self.can = replicate(network, len(begins)), simulator, can
+        self.weights = {name: np.tile(np.ravel(w), len(begins)) for name, w in weights.items()}
         self.seed, self.begins = seed, begins
         self.ms = network.dt * 1e3
         self.fine = self.ms / self.substeps
@@ -68,41 +70,35 @@ class Building(abc.ABC):
 
     @abc.abstractmethod
     def add(self, population: Population, steps: IntArray) -> None:
-        """Add a population, of all replicas."""
+        """Add a population."""
 
     @abc.abstractmethod
     def rows(self, p: Projection, rows: Rows, n_steps: int) -> Rows:
-        """Return PyNN's synapses for a replica's *rows*, whose delays aren't set yet."""
+        """Return PyNN's synapses for *rows*, whose delays aren't set yet."""
 
     def longest(self, n_steps: int) -> int:
         """Return an upper bound of all delays in PyNN, in steps."""
         described = [self.network.delay_steps(p.name) for p in self.network.projections]
-        kept = [pulses.lasting(self.integrator(p), n_steps) for p in self.network.populations]
+        cells = (p.integrator(self.network.dt) for p in self.network.populations)
+        kept = [pulses.lasting(d, n_steps) for d in cells]
         return max(described, default=1) + max(kept, default=0) + 2 + max(self.lags.values())
-
-    def integrator(self, population: Population) -> Integrator:
-        """Return the constants of one replica's neurons."""
-        return population.integrator(self.network.dt)
 
     def make(self, population: Population, cells: CellParameters) -> PynnObject:
         """Make PyNN's population of these cells, and record it."""
-        size = len(self.begins) * population.size
         kind = self.simulator.IF_curr_exp(**cells.parameters)
-        made = self.simulator.Population(size, kind, label=population.name)
+        made = self.simulator.Population(population.size, kind, label=population.name)
         made.initialize(v=cells.initial)
         made.record("spikes")
         self.populations[population.name] = made
-        self._gains[population.name] = cells.gain[: population.size]
+        self._gains[population.name] = cells.gain
         return made
 
     def _connect(self, p: Projection, n_steps: int) -> None:
-        """Add the synapses of a projection, of all replicas."""
-        weights = np.asarray(self.weights[p.name]) * (2 if p.signed else 1)
+        """Add the synapses of a projection."""
+        weights = self.weights[p.name] * (2 if p.signed else 1)
         rows = self.rows(p, wiring.synapses(self.network, p, weights, self._gains[p.post]), n_steps)
         ends = self.populations[p.pre], self.populations[p.post]
-        sizes = self.network.node(p.pre).size, self.network.node(p.post).size
-        several = wiring.repeated(rows, sizes, len(self.begins))
-        wiring.connect(self.simulator, *ends, several, self.fine)
+        wiring.connect(self.simulator, *ends, rows, self.fine)
 
 
 class PlainBuilding(Building):
@@ -115,7 +111,7 @@ class PlainBuilding(Building):
         self.lags = wiring.lags_of(self.network, self.can)
 
     def add(self, population: Population, steps: IntArray) -> None:
-        d = pulses.tiled(self.integrator(population), len(self.begins))
+        d = population.integrator(self.network.dt)
         begun = self.can.begun + self.lags[population.name]
         self.make(population, pulses.plain_cells(d, self.ms, begun, self.can.dead))
 
@@ -137,7 +133,7 @@ class PulsedBuilding(Building):
         parts = self.network, population, self.weights
         given = pulses.pulses(*parts, len(steps), self.seed, self.begins)
         lift = pulses.lift_of(*parts, given)
-        d = pulses.tiled(self.integrator(population), len(self.begins))
+        d = population.integrator(self.network.dt)
         cells = pulses.pulsed_cells(d, self.ms, self.substeps, self.can.dead, lift)
         made = self.make(population, cells)
         ends = (steps + self.can.first) * self.ms - 2 * self.fine
@@ -147,15 +143,15 @@ class PulsedBuilding(Building):
             wiring.connect(self.simulator, sources, made, rows, self.fine)
 
     def rows(self, p: Projection, rows: Rows, n_steps: int) -> Rows:
-        more = 2 if p.pre in wiring.source_names(self.network) else 0
+        more = 2 if isinstance(self.network.node(p.pre), Source) else 0
         described = self.network.synapse_steps(p.name)[rows.steps]
         there = rows._replace(steps=(described + more) * self.substeps - 1)
         (post,) = (x for x in self.network.populations if x.name == p.post)
-        return pulses.in_steps(there, self.integrator(post), n_steps)
+        return pulses.in_steps(there, post.integrator(self.network.dt), n_steps)
 
 
 def rasters_of(
-    network: Network, populations: Named, n_steps: int, replicas: int, first: Mapping[str, int]
+    network: Network, populations: Named, n_steps: int, first: Mapping[str, int]
 ) -> Rasters:
     """Return the spikes that PyNN recorded, ``(n_steps, replicas * size)``, and clear its records.
 
@@ -166,7 +162,7 @@ def rasters_of(
         made = populations[population.name]
         segment = made.get_data("spikes", clear=True).segments[-1]
         cells, times = segment.spiketrains.multiplexed
-        raster = np.zeros((n_steps, replicas * population.size), dtype=bool)
+        raster = np.zeros((n_steps, made.size), dtype=bool)
         steps = np.rint(np.asarray(times, dtype=float) / (network.dt * 1e3)).astype(int)
         steps -= first[population.name]
         there = (steps >= 0) & (steps < n_steps)

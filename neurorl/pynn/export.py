@@ -48,7 +48,7 @@ class PyNNExport:
         first = TARGETS[target_name(self.simulator)].first
         self.simulator.run((n_steps + first + max(self.lags.values(), default=0) + 1) * ms)
         begin = {p.name: first + self.lags.get(p.name, 0) for p in self.network.populations}
-        return rasters_of(self.network, self.populations, n_steps, self.replicas, begin)
+        return rasters_of(self.network, self.populations, n_steps, begin)
 
 
 def problems(network: Network, target: str) -> list[str]:
@@ -122,20 +122,15 @@ def to_pynn(
     if len(begun) != replicas:
         where, what = "to_pynn: begins", "not one for each replica"
         raise ArgumentError(where, what, got=len(begun), limit=replicas)
-    is_pulsed = _is_pulsed(network, target, exact)
+    can = TARGETS[target]
+    needs = _without_pulses(network, can) or (exact and wiring.has_short_loops(network, can))
+    is_pulsed = can.has_pulses and bool(needs)
     kind: type[Building] = PulsedBuilding if is_pulsed else PlainBuilding
-    building = kind(network, simulator, TARGETS[target], held, seed, begun)
+    building = kind(network, simulator, can, held, seed, begun)
     n_steps = max((len(raster) for raster in given.values()), default=1)
     building.build(given, np.arange(n_steps), n_steps)
     most = n_steps if is_pulsed else None
     return PyNNExport(simulator, building.populations, network, replicas, building.lags, most)
-
-
-def _is_pulsed(network: Network, target: str, exact: bool) -> bool:
-    """Return whether a network is played by pulses."""
-    can = TARGETS[target]
-    needs = _without_pulses(network, can) or (exact and wiring.has_short_loops(network, can))
-    return can.has_pulses and bool(needs)
 
 
 def _checked(
@@ -183,7 +178,7 @@ class Windows:
         self._made = PulsedBuilding(network, simulator, TARGETS[target], weights, seed, begins)
         self._period = n_steps + _gap(network, self._made, n_steps)
         windows = np.arange(n_windows)[:, None] * self._period
-        sizes = {source.name: len(begins) * source.size for source in network.sources}
+        sizes = {source.name: source.size for source in self._made.network.sources}
         silence = {name: np.zeros((1, size), dtype=bool) for name, size in sizes.items()}
         self._made.build(silence, (windows + np.arange(n_steps)).ravel(), n_steps)
 
@@ -203,10 +198,10 @@ class Windows:
         made.simulator.run(self._period * made.ms)
         self.played += 1
         first = dict.fromkeys(made.populations, start + made.can.first)
-        return rasters_of(network, made.populations, self.n_steps, len(self.begins), first)
+        return rasters_of(network, made.populations, self.n_steps, first)
 
 
 def _gap(network: Network, made: PulsedBuilding, n_steps: int) -> int:
     """Return after how many steps without input no spike or current is left."""
-    dead = (made.integrator(p).refractory_steps.max(initial=0) for p in network.populations)
+    dead = (p.integrator(network.dt).refractory_steps.max(initial=0) for p in network.populations)
     return made.can.first + made.longest(n_steps) + int(max(dead, default=0))

@@ -13,7 +13,7 @@ for each step. So spikes have half a step to arrive, and every membrane is the d
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -74,15 +74,15 @@ def pulses(
 ) -> Pulses:
     """Return the pulses of a population; begins: the number of each replica's first step."""
     d = population.integrator(network.dt)
-    rows = NoiseRows(seed, network.index(population.name), population.size)
-    noise = [d.noise_width * rows.rows(begin, n_steps) for begin in begins]
+    rows = NoiseRows(seed, network.index(population.name), population.size // len(begins))
+    noise = d.noise_width * np.concatenate([rows.rows(x, n_steps) for x in begins], axis=1)
     bias = d.bias.astype(np.float64)
     for p in network.projections:
         if p.post == population.name and p.signed:  # a silent neuron transmits the negative weight
             _, post = network.ends(p.name)
             bias = bias - np.bincount(post, np.ravel(weights[p.name]), population.size)
-    kept = np.broadcast_to(np.tile(bias, len(begins)), (n_steps, len(begins) * population.size))
-    return Pulses(kept, np.concatenate(noise, axis=1))
+    kept = np.broadcast_to(bias, (n_steps, population.size))
+    return Pulses(kept, noise)
 
 
 def lift_of(
@@ -186,12 +186,6 @@ def _initial(d: Integrator, begun: int) -> FloatArray:
     """Return membranes that biases bring to 0 after so many steps."""
     kept = d.membrane_decay**begun
     return np.asarray(-d.bias * (1 - kept) / (1 - d.membrane_decay) / kept)
-
-
-def tiled(integrator: Integrator, replicas: int) -> Integrator:
-    """Return the constants of so many populations side by side."""
-    arrays = {f.name: np.tile(getattr(integrator, f.name), replicas) for f in fields(integrator)}
-    return Integrator(**arrays)
 
 
 def added(tau_s: FloatArray, tau_m: FloatArray, ms: FloatArray | float) -> FloatArray:

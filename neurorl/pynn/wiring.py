@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.errors import check_name
-from neurorl.network.description import Network, Projection
+from neurorl.network.description import Network, Projection, Source
 from neurorl.numerics.arrays import FloatArray, IntArray
 from neurorl.storage.plain import Named
 
@@ -76,11 +76,6 @@ def target_name(simulator: PynnObject) -> str:
     return name
 
 
-def source_names(network: Network) -> set[str]:
-    """Return the names of a network's sources."""
-    return {source.name for source in network.sources}
-
-
 def lags_of(network: Network, can: PyNNTarget) -> dict[str, int]:
     """Return by how many steps each node has to spike later in PyNN to keep all delays.
 
@@ -104,7 +99,7 @@ def _least(network: Network, can: PyNNTarget) -> list[tuple[str, str, int]]:
     """Return the ends of each projection, and the least difference of their lags."""
     least = []
     for p in network.projections:
-        if p.pre not in source_names(network):
+        if not isinstance(network.node(p.pre), Source):
             shortest = network.synapse_steps(p.name).min(initial=network.delay_steps(p.name))
             least.append((p.pre, p.post, can.late + 1 - int(shortest)))
     return least
@@ -127,7 +122,7 @@ def steps_there(
 ) -> IntArray:
     """Return the delay of each synapse in PyNN, in steps."""
     steps = network.synapse_steps(p.name)
-    if p.pre in source_names(network):
+    if isinstance(network.node(p.pre), Source):
         return np.asarray(steps + 1 + lags[p.post], dtype=np.int64)
     return np.asarray(np.maximum(steps + lags[p.post] - lags[p.pre] - can.late, 1), dtype=np.int64)
 
@@ -142,7 +137,7 @@ def as_held(network: Network, target: str) -> Network:
     can, lags = TARGETS[target], lags_of(network, TARGETS[target])
     projections = []
     for p in network.projections:
-        if p.pre not in source_names(network):
+        if not isinstance(network.node(p.pre), Source):
             steps = steps_there(network, p, lags, can) + can.late - lags[p.post] + lags[p.pre]
             if not np.array_equal(steps, network.synapse_steps(p.name)):
                 is_listed = network.synapse_delays(p.name) is not None
@@ -249,14 +244,6 @@ def synapses(network: Network, p: Projection, weights: FloatArray, gain: FloatAr
     there = np.ones(len(pre), bool) if p.mask is None else np.asarray(p.mask).ravel()
     numbers = np.flatnonzero(there & (values != 0))
     return Rows(pre[numbers], post[numbers], values[numbers], numbers)
-
-
-def repeated(rows: Rows, sizes: tuple[int, int], replicas: int) -> Rows:
-    """Return the synapses of so many networks side by side."""
-    copies = np.repeat(np.arange(replicas), len(rows.pre))
-    pre, post = np.tile(rows.pre, replicas), np.tile(rows.post, replicas)
-    weights, steps = np.tile(rows.weights, replicas), np.tile(rows.steps, replicas)
-    return Rows(pre + copies * sizes[0], post + copies * sizes[1], weights, steps)
 
 
 def connect(module: PynnObject, pre: PynnObject, post: PynnObject, rows: Rows, fine: float) -> None:
