@@ -96,12 +96,9 @@ def _each(parts: LinearForm, change: Callable[[Node], Node]) -> LinearForm:
 
 
 def _sum(op: str, a: LinearForm, b: LinearForm) -> LinearForm:
-    names = [*a.coefficients, *(name for name in b.coefficients if name not in a.coefficients)]
-    coefficients = {}
-    for name in names:
-        term = _term(op, a.coefficients.get(name), b.coefficients.get(name))
-        if term is not None:
-            coefficients[name] = term
+    names = dict.fromkeys((*a.coefficients, *b.coefficients))
+    terms = {x: _term(op, a.coefficients.get(x), b.coefficients.get(x)) for x in names}
+    coefficients = {x: term for x, term in terms.items() if term is not None}
     return LinearForm(coefficients, _term(op, a.rest, b.rest))
 
 
@@ -144,16 +141,13 @@ class Constants:
         return expression if tree == expression.tree else Expression.of(tree)
 
     def _folded(self, node: Node) -> Node:
-        if isinstance(node, Name | Number | Flag):
-            return node
-        if (
-            isinstance(node, FunctionCall)
-            and node.function == "where"
-            and self.holds(node.arguments[0])
-        ):
-            chosen = self.value(node.arguments[0])
-            if chosen.all() or not chosen.any():  # all neurons take the same side
-                return self._folded(node.arguments[1 if chosen.all() else 2])
+        match node:
+            case Name() | Number() | Flag():
+                return node
+            case FunctionCall("where", (condition, one, other)) if self.holds(condition):
+                chosen = self.value(condition)
+                if chosen.all() or not chosen.any():  # all neurons take the same side
+                    return self._folded(one if chosen.all() else other)
         if kind_of(node) == "number" and self.holds(node):
             is_literal = isinstance(node, Unary) and isinstance(node.operand, Number)
             return node if is_literal else self._constant(node)

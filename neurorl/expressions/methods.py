@@ -137,16 +137,15 @@ def from_outside(updates: Updates, names: Collection[str]) -> Updates:
     first, words = [], []
     for name in names:
         if name == "t":
-            first.append(Statement(name, Expression(f"{CLOCK}*dt")))
-            continue
-        if name == "rand":
+            text = f"{CLOCK}*dt"
+        elif name == "rand":
             words.append("word_rand")
-            first.append(Statement(name, Expression(f"(word_rand + 0.5)*{2.0**-32!r}")))
-            continue
-        words += [f"radius_{name}", f"angle_{name}"]
-        radius = f"sqrt(-2*log((radius_{name} + 0.5)*{2.0**-32!r}))"
-        wave = f"cos(angle_{name}*{2.0**-31 * math.pi!r})"
-        first.append(Statement(name, Expression(f"{radius}*{wave}/sqrt(dt)")))
+            text = f"(word_rand + 0.5)*{2.0**-32!r}"
+        else:
+            words += [f"radius_{name}", f"angle_{name}"]
+            radius = f"sqrt(-2*log((radius_{name} + 0.5)*{2.0**-32!r}))"
+            text = f"{radius}*cos(angle_{name}*{2.0**-31 * math.pi!r})/sqrt(dt)"
+        first.append(Statement(name, Expression(text)))
     clock = CLOCK if "t" in names else None
     return replace(
         updates, statements=(*first, *updates.statements), words=tuple(words), clock=clock
@@ -155,48 +154,43 @@ def from_outside(updates: Updates, names: Collection[str]) -> Updates:
 
 def heun(system: System) -> Updates:
     """Return the mean of the slopes before the step and after one of `euler`'s."""
-    before, first = _stage(system, 1, {}, "0")
-    after, second = _stage(system, 2, first, "dt")
-    made = {x: f"{x} + dt*(0.5*({first[x]} + {second[x]}))" for x in first}
-    return Updates((*before, *after, *_at_once(made)), {})
+    lines, (one, two) = _stages(system, ("0", "dt"))
+    made = {x: f"{x} + dt*(0.5*({one[x]} + {two[x]}))" for x in system.state}
+    return Updates((*lines, *_at_once(made)), {})
 
 
 def rk4(system: System) -> Updates:
     """Return the classical method of Runge and Kutta, of four slopes."""
-    stages: list[dict[str, str]] = [{}]
-    statements = []
-    for number, share in enumerate(("0", "0.5*dt", "0.5*dt", "dt"), start=1):
-        lines, slopes = _stage(system, number, stages[-1], share)
-        stages.append(slopes)
-        statements += lines
-    one, two, three, four = stages[1:]
+    lines, (one, two, three, four) = _stages(system, ("0", "0.5*dt", "0.5*dt", "dt"))
     made = {
         x: f"{x} + dt*(({one[x]} + 2*{two[x]} + 2*{three[x]} + {four[x]})/6)" for x in system.state
     }
-    return Updates((*statements, *_at_once(made)), {})
+    return Updates((*lines, *_at_once(made)), {})
 
 
-def _stage(
-    system: System, number: int, slopes: Mapping[str, str], ahead: str
-) -> tuple[list[Statement], dict[str, str]]:
-    """Return the statements of a stage, and the names of its slopes by variable.
+def _stages(system: System, shares: Sequence[str]) -> tuple[list[Statement], list[dict[str, str]]]:
+    """Return the statements of stages, and the names of each one's slopes by variable.
 
-    slopes: names of those by which state variables, and time, go *ahead* from their values before
-    the step; empty for the first stage.
+    shares: how far state variables, and time, go ahead from their values before the step, by the
+    slopes of the stage before; the first has none.
     """
-    made = {x: f"{x} + {ahead}*{slope}" for x, slope in slopes.items()}
-    if slopes and "t" in system.given:
-        made["t"] = f"t + {ahead}"
-    statements = [Statement(f"at{number}_{x}", Expression(text)) for x, text in made.items()]
-    names: dict[str, Node] = {x: Name(f"at{number}_{x}") for x in made}
-    for line in system.intermediates:
-        y = f"at{number}_{line.variable}" if slopes else line.variable
-        statements.append(Statement(y, _formula(substituted(line.value.tree, names))))
-        names[line.variable] = Name(y)
-    for line in system.derivatives:
-        value = _formula(substituted(line.value.tree, names))
-        statements.append(Statement(f"slope{number}_{line.variable}", value))
-    return statements, {x: f"slope{number}_{x}" for x in system.state}
+    statements: list[Statement] = []
+    stages: list[dict[str, str]] = [{}]
+    for number, ahead in enumerate(shares, start=1):
+        made = {x: f"{x} + {ahead}*{slope}" for x, slope in stages[-1].items()}
+        if made and "t" in system.given:
+            made["t"] = f"t + {ahead}"
+        statements += [Statement(f"at{number}_{x}", Expression(text)) for x, text in made.items()]
+        names: dict[str, Node] = {x: Name(f"at{number}_{x}") for x in made}
+        for line in system.intermediates:
+            y = f"at{number}_{line.variable}" if made else line.variable
+            statements.append(Statement(y, _formula(substituted(line.value.tree, names))))
+            names[line.variable] = Name(y)
+        for line in system.derivatives:
+            value = _formula(substituted(line.value.tree, names))
+            statements.append(Statement(f"slope{number}_{line.variable}", value))
+        stages.append({x: f"slope{number}_{x}" for x in system.state})
+    return statements, stages[1:]
 
 
 def exact(system: System) -> Updates:
@@ -208,8 +202,7 @@ def exact(system: System) -> Updates:
     """
     state = system.state
     if len(state) > _MOST:
-        what = f"exact takes at most {_MOST} variables"
-        raise _problem(system.derivatives[_MOST], 0, what)
+        raise _problem(system.derivatives[_MOST], 0, f"exact takes at most {_MOST} variables")
     parts = [system.parts(line, state) for line in system.derivatives]
     rows = [
         _numbers(system, line, one) for line, one in zip(system.derivatives, parts, strict=True)

@@ -105,7 +105,8 @@ def scan(text: str, place: TextPlace) -> None:
     while at < len(text):
         match = _TOKEN.match(text, at)
         if match is None or text.startswith("//", at):
-            raise _strange(text, at, place)
+            sign = "//" if text.startswith("//", at) else text[at]
+            raise place.problem(at, f"{sign!r} isn't in the language", _REMEDIES.get(sign))
         tokens += match["space"] is None
         if tokens > MAX_TOKENS:
             limit = f"{MAX_TOKENS} names, numbers and operators"
@@ -132,12 +133,6 @@ def _check_word(match: re.Match[str], place: TextPlace) -> None:
     if keyword.iskeyword(name):
         what = f"{name!r} isn't in the language"
         raise place.problem(match.start(), what, _WORD_REMEDIES.get(name))
-
-
-def _strange(text: str, at: int, place: TextPlace) -> ExpressionError:
-    """Return the error for a character that begins no token."""
-    sign = "//" if text.startswith("//", at) else text[at]
-    return place.problem(at, f"{sign!r} isn't in the language", _REMEDIES.get(sign))
 
 
 INPUT = (

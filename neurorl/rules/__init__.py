@@ -23,7 +23,8 @@ A rule of your own is a `Rule` with one or two texts: pass it as ``rule=``, or `
 and use its name.
 """
 
-from neurorl.rules.base import Decision, Factors, HiddenLayer, Rule, feedback
+from neurorl.rules.base import Rule
+from neurorl.rules.decision import Decision, Factors, HiddenLayer, feedback
 from neurorl.rules.registry import RULES, find_rule, register_rule
 from neurorl.rules.synapse_rule import SynapseRule
 

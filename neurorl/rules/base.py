@@ -11,11 +11,9 @@ from neurorl.errors import DescriptionError, quoted
 from neurorl.expressions.functions import FUNCTIONS
 from neurorl.network.limits import check_identifier
 from neurorl.network.serialization import LARGEST, Described, flag, number, several
-from neurorl.rules.decision import Array, Decision, Factors, HiddenLayer, Raster, feedback
+from neurorl.rules.decision import Decision, Factors
 from neurorl.rules.post_factor import NAMES, OF_MODULES, PostFactor
 from neurorl.storage.plain import Named, PlainData
-
-__all__ = ["Array", "Decision", "Factors", "HiddenLayer", "Raster", "Rule", "feedback"]
 
 _FOLLOWING = ("needs_probability", "needs_paths", "needs_modules")
 _OF_TEXTS = ("hidden", "signals", "pairs_spikes", "gates_depression", "drops_late", "slow_tau")
@@ -192,10 +190,8 @@ class Rule(Described):
             return self.post_factors(decision)
         seen = decision.from_start() if self.pairs_spikes else decision
         output, other = self.texts
-        return Factors(
-            output.factors(seen, seen.output_layer),
-            tuple(other.factors(seen, layer, self.drops_late) for layer in seen.hidden),
-        )
+        hidden = tuple(other.factors(seen, layer, self.drops_late) for layer in seen.hidden)
+        return Factors(output.factors(seen, seen.output_layer), hidden)
 
     def text_of(self, population: str) -> PostFactor:
         """Return the text of a population's post factors."""

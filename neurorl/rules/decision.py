@@ -11,7 +11,6 @@ import numpy as np
 from neurorl.numerics.arrays import BoolArray, FloatArray, IntArray
 
 Array = FloatArray
-Raster = BoolArray
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class HiddenLayer:
     named: other names of the rule, such as v or a signal: a number, ``(n,)`` or ``(W, n)``.
     """
 
-    spikes: Raster
+    spikes: BoolArray
     first: int
     lag: int
     signs: Array
@@ -56,7 +55,7 @@ class Decision:
 
     action: int | IntArray
     phi: Array
-    output: Raster
+    output: BoolArray
     output_from: int
     hidden: tuple[HiddenLayer, ...] = ()
     output_p: Array | None = None

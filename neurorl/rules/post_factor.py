@@ -90,11 +90,9 @@ def _degree(node: Node, place: TextPlace) -> int | None:
             return _alike(node, tuple(branches), place)
         case Power(base=base, exponent=1):
             return _degree(base, place)
-    for part in nodes_of(node):
-        if isinstance(part, Name) and part.name == TRACE:
-            what = "trace in a power" if isinstance(node, Power) else "trace in a function"
-            is_condition = isinstance(node, Binary) and node.op in COMPARISONS
-            raise _refused(part, place, "trace in a condition" if is_condition else what)
+    is_condition = isinstance(node, Binary) and node.op in COMPARISONS
+    inside = "a power" if isinstance(node, Power) else "a function"
+    _check_free(node, place, f"trace in {'a condition' if is_condition else inside}")
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -114,13 +115,7 @@ class SynapseRule(Described):
         lines = [line for line in self.derivatives if owner_of(line.variable) == owner]
         if not lines:
             return Updates((), {})
-        system = System([], lines, self.parameters, dt)
-        return METHODS[self.method](system)
-
-    def read_by(self, event: str) -> frozenset[str]:
-        """Return the names that lines of an event, or ``equations``, have."""
-        lines = self.derivatives if event == "equations" else self.events[event]
-        return frozenset(name for line in lines for name in line.value.names)
+        return METHODS[self.method](System([], lines, self.parameters, dt))
 
     def _where(self, part: str) -> str:
         return f"rule {quoted(self.name)}, {part}"
@@ -130,11 +125,6 @@ class SynapseRule(Described):
         own = {"on_pre": "pre", "on_post": "post"}.get(event)
         neurons = () if own is None else self.of(own)
         return (WEIGHT, *self.of("synapse"), *neurons)
-
-    def _known(self, event: str) -> set[str]:
-        """Return the names that lines of an event may read."""
-        told = self.modulators if event == "on_reward" else self.signals
-        return {*_GIVEN, *self.variables, *self.parameters, *told}
 
     def _check_names(self) -> None:
         """Refuse names that mean two things, or that nothing uses."""
@@ -169,18 +159,20 @@ class SynapseRule(Described):
                 known -= {*others, *(self.signals if own == "pre" else ())}
             line.check(known)
         for event, lines in self.events.items():
+            told = self.modulators if event == "on_reward" else self.signals
             for line in lines:
-                known = self._known(event)
+                known = {*_GIVEN, *self.variables, *self.parameters, *told}
                 if owner_of(line.variable) != "synapse":
                     known = {*self.of(owner_of(line.variable)), *self.parameters, "dt"}
                 line.check(known)
         for owner in ("pre", "post", "synapse"):
             self.updates(owner, 1e-3)
-        used = {name for part in ("equations", *self.events) for name in self.read_by(part)}
+        every = [*self.derivatives, *itertools.chain(*self.events.values())]
+        used = {name for line in every for name in line.value.names}
         for kind in ("parameters", "signals"):
             for name in getattr(self, kind):
                 if name not in used:
                     where = self._where(kind)
                     raise DescriptionError(where, f"nothing uses {name!r}", remedy="leave it out")
-        if not (self.derivatives or any(self.events.values())):
+        if not every:
             raise DescriptionError(self._where("equations"), "nothing happens at all")
