@@ -50,12 +50,7 @@ class Actors:
 
     @torch.no_grad()
     def decide(
-        self,
-        rollout: Rollout,
-        t: int,
-        flat: FloatArray,
-        steps: Sequence[int],
-        due: Collection[int],
+        self, rollout: Rollout, t: int, flat: FloatArray, steps: Sequence[int], due: Collection[int]
     ) -> None:
         """Choose the actions of step *t*.
 

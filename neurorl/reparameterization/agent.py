@@ -73,8 +73,7 @@ class ReparameterizedActorCritic(LearningAgent):
         own = gradient.to_dict() if isinstance(gradient, GradientConfig) else gradient or {}
         spec = BackendSpec("torch", arithmetic, options={"device": device})
         played = self.env if config.trunk.is_shared else copy_env(self.env)
-        plan = GroupPlan(played, self.env_id, config, (seed,), spec, own)
-        self._begin(plan.make(self.algorithm))
+        self._begin(GroupPlan(played, self.env_id, config, (seed,), spec, own).make(self.algorithm))
 
     @property
     def gradient(self) -> GradientConfig:
@@ -101,14 +100,8 @@ class ReparameterizedActorCritic(LearningAgent):
         if not isinstance(described.gradient, GradientConfig):
             remedy = "SpikingActorCritic.load"
             raise RunError(f"agent {path}", "learned by a local rule", remedy=remedy)
-        agent = cls(
-            made,
-            arithmetic=described.arithmetic,
-            seed=described.seed,
-            config=described.config,
-            gradient=described.gradient,
-            device=device,
-        )
+        same = {x: getattr(described, x) for x in ("arithmetic", "seed", "config", "gradient")}
+        agent = cls(made, device=device, **same)
         agent.env_id = env_id
         agent.restore(arrays)
         return agent

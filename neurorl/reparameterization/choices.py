@@ -75,8 +75,7 @@ class Choices(abc.ABC):
 
     def taken(self, actions: Array) -> list[Shown]:
         """Return actions ``(n, *template.shape)`` as a list of what environments take."""
-        taken: list[Shown] = actions.tolist()
-        return taken
+        return list(actions.tolist())
 
     def width(self, decision: int) -> float:
         """Return the width of exploration in a decision, counted from 0; 0 if it has none."""
@@ -95,8 +94,7 @@ class GroupChoices(Choices):
     """
 
     def _split(self, x: Tensor) -> tuple[Tensor, ...]:
-        parts: tuple[Tensor, ...] = torch.split(x, list(self.groups), dim=-1)
-        return parts
+        return tuple(torch.split(x, list(self.groups), dim=-1))
 
     def _masks(self, allowed: Mask) -> Sequence[Mask]:
         return [None] * len(self.groups) if allowed is None else self._split(allowed)
@@ -107,8 +105,7 @@ class GroupChoices(Choices):
         return each[0] if len(each) == 1 else torch.cat(each, dim=-1)
 
     def shares(self, votes: Tensor, allowed: Mask = None) -> FloatArray:
-        shares: FloatArray = self.describe(votes, allowed).exp().double().numpy()
-        return shares
+        return np.asarray(self.describe(votes, allowed).exp().double())
 
     def choose(self, votes: Tensor, u: Tensor, widths: FloatArray, allowed: Mask = None) -> Array:
         u = u.reshape(*votes.shape[:-1], len(self.groups))
@@ -129,12 +126,10 @@ def _drawn(policy: Tensor, u: Tensor, allowed: Mask) -> Array:
     """Return the alternatives that even numbers *u*, ``(..., 1)``, choose by a policy."""
     below, n = (policy.cumsum(-1) < u).sum(-1), policy.shape[-1]
     if allowed is None:
-        chosen: Array = below.clamp(max=n - 1).numpy()
-        return chosen
+        return np.asarray(below.clamp(max=n - 1))
     numbers = torch.arange(n)  # at 0 and at sums that fall short of 1, of those allowed
     first = torch.where(allowed, numbers, n).amin(-1)
-    chosen = below.clamp(first, torch.where(allowed, numbers, -1).amax(-1)).numpy()
-    return chosen
+    return np.asarray(below.clamp(first, torch.where(allowed, numbers, -1).amax(-1)))
 
 
 @dataclass(frozen=True)
@@ -164,14 +159,12 @@ class NumberChoices(Choices):
         n = self._populations(votes).double()
         total = n.sum(-1, keepdim=True)
         even = torch.full_like(n, 1.0 / self.policy.population)
-        shares: FloatArray = torch.where(total > 0.0, n / total, even).flatten(-2).numpy()
-        return shares
+        return np.asarray(torch.where(total > 0.0, n / total, even).flatten(-2))
 
     def choose(self, votes: Tensor, u: Tensor, widths: FloatArray, allowed: Mask = None) -> Array:
         z = torch.sqrt(-2.0 * torch.log1p(-u[..., 0])) * torch.cos(2.0 * math.pi * u[..., 1])
         sigma = torch.from_numpy(widths)[:, None, None]
-        chosen: Array = (self.describe(votes, allowed).double() + sigma * z).numpy()
-        return chosen
+        return np.asarray(self.describe(votes, allowed).double() + sigma * z)
 
     def taken(self, actions: Array) -> list[Shown]:
         return super().taken(actions.clip(-1.0, 1.0))
@@ -212,15 +205,13 @@ def log_policy(
     allowed: a mask of *n*, with one action or more in each row; log pi of the others is -inf, and
     exploration is among these. None allows all.
     """
-    forbidden = None if allowed is None else ~allowed
-    logits = beta * n if forbidden is None else (beta * n).masked_fill(forbidden, -math.inf)
+    logits = beta * n if allowed is None else (beta * n).masked_fill(~allowed, -math.inf)
     log_pi = torch.log_softmax(logits, dim=-1)
     if not exploration:
         return log_pi
-    if allowed is None or forbidden is None:
-        return torch.log((1.0 - exploration) * log_pi.exp() + exploration / n.shape[-1])
-    mixed = (1.0 - exploration) * log_pi.exp() + exploration / allowed.sum(dim=-1, keepdim=True)
-    return torch.log(mixed).masked_fill(forbidden, -math.inf)
+    count = n.shape[-1] if allowed is None else allowed.sum(dim=-1, keepdim=True)
+    mixed = torch.log((1.0 - exploration) * log_pi.exp() + exploration / count)
+    return mixed if allowed is None else mixed.masked_fill(~allowed, -math.inf)
 
 
 def policy_loss(log_pi: Tensor, actions: Tensor, advantage: Tensor, entropy: float) -> Tensor:

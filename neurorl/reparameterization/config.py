@@ -110,16 +110,13 @@ def check_agent(config: AgentConfig) -> None:
     ):
         part = config.parts[kind]
         if isinstance(part, Gaussian):
-            _check_widths(part, where)
+            if not min(part.sigma, part.sigma_end) > 0.0:
+                fault = "explores no more, so there is nothing to learn from"
+                limit = "sigma, sigma_end > 0"
+                raise UnsupportedError(where, fault, got=part.sigma_end, limit=limit)
         elif type(part) not in classes:
             remedy = f"{kind}={classes[0].name!r}"
             raise UnsupportedError(where, what, got=part.name, remedy=remedy)
-
-
-def _check_widths(policy: Gaussian, where: str) -> None:
-    if not min(policy.sigma, policy.sigma_end) > 0.0:
-        what, limit = "explores no more, so there is nothing to learn from", "sigma, sigma_end > 0"
-        raise UnsupportedError(where, what, got=policy.sigma_end, limit=limit)
 
 
 def check_shared(config: AgentConfig, gradient: GradientConfig, spec: BackendSpec) -> None:

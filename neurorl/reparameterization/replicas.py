@@ -27,13 +27,7 @@ from neurorl.backends.checks import check_seeds
 from neurorl.backends.torch import one_thread
 from neurorl.backends.torch.device import check_device
 from neurorl.diagnostics.monitor import Monitor
-from neurorl.errors import (
-    EnvironmentWarning,
-    PopulationWarning,
-    RunError,
-    warn_of,
-    warn_outside,
-)
+from neurorl.errors import EnvironmentWarning, PopulationWarning, RunError, warn_of, warn_outside
 from neurorl.learning.finite import check_learned
 from neurorl.network.restoring import take_shown
 from neurorl.numerics.arrays import FloatArray
@@ -80,8 +74,7 @@ class GradientReplicas(AgentGroup):
         ]
         self._actors = Actors(network, choices, seeds, size, arithmetic, place)
         self._stage = Stage(envs, choices, self.seeds, size)
-        lead = gradient.steps, len(seeds), size
-        self._rollout = Rollout(network, choices, lead)
+        self._rollout = Rollout(network, choices, (gradient.steps, len(seeds), size))
         # Episodes that ended in a rollout, after which nobody asked for so many yet.
         self._ended: list[list[Episode]] = [[] for _ in seeds]
         told = envs.first_action, gradient.learning_rate, choices.groups

@@ -132,13 +132,9 @@ class Rollout:
         self.chosen = np.ones(lead, dtype=np.bool_)
         self.allowed, self.has_masks = np.ones((*lead, choices.n_actions), dtype=np.bool_), False
         self.states: list[ModuleState] = []
-        self.noise = {
-            p.name: torch.zeros(
-                replicas, config.window, steps, environments, p.size, dtype=torch.int16
-            )
-            for p in network.populations
-            if p.is_noisy(network.dt)
-        }
+        words = replicas, config.window, steps, environments
+        noisy = (p for p in network.populations if p.is_noisy(network.dt))
+        self.noise = {p.name: torch.zeros(*words, p.size, dtype=torch.int16) for p in noisy}
         self.u_cells = torch.zeros(*lead, *draws_shape(config))
         self.u_actions = torch.zeros(*lead, *choices.draws, dtype=torch.float64)
 

@@ -202,15 +202,9 @@ class Stage(Sight):
             name: [*take_shown(state, name, (n,))] for name in SCORES
         }
         parts["actions"] = np.split(actions, np.cumsum(lengths)[:-1])
-        return [
-            read_running(
-                int(numbers[e]),
-                {name: part[e] for name, part in parts.items()},
-                self.n_actions,
-                template,
-            )
-            for e in range(n)
-        ]
+        each = [{name: part[e] for name, part in parts.items()} for e in range(n)]
+        own = self.n_actions, template
+        return [read_running(int(i), held, *own) for i, held in zip(numbers, each, strict=True)]
 
     def _begin(self, i: int) -> None:
         """Begin an episode in row *i*."""
