@@ -61,26 +61,17 @@ class NeuromodulatedStdp:
         simulator: ``spynnaker.pyNN``. weight, delay: of the learning projection, nA and ms. The
         second goes with ``receptor_type="reward"`` or ``"punishment"``.
         """
-        timing = simulator.SpikePairRule(
-            tau_plus=self.tau_plus,
-            tau_minus=self.tau_minus,
-            A_plus=self.A_plus,
-            A_minus=self.A_minus,
-        )
+        own = vars(self)
+        pairs = {name: own[name] for name in ("tau_plus", "tau_minus", "A_plus", "A_minus")}
+        decays = {name: own[name] for name in ("tau_c", "tau_d", "w_min", "w_max")}
         learns = simulator.STDPMechanism(
-            timing_dependence=timing,
+            timing_dependence=simulator.SpikePairRule(**pairs),
             weight_dependence=simulator.AdditiveWeightDependence(w_min=0.0, w_max=self.c_max),
             weight=weight,
             delay=delay,
         )
-        dopamine = simulator.extra_models.Neuromodulation(
-            weight=abs(self.concentration),
-            tau_c=self.tau_c,
-            tau_d=self.tau_d,
-            w_min=self.w_min,
-            w_max=self.w_max,
-        )
-        return learns, dopamine
+        dopamine = simulator.extra_models.Neuromodulation
+        return learns, dopamine(weight=abs(self.concentration), **decays)
 
 
 def neuromodulated_stdp(
@@ -121,13 +112,9 @@ def neuromodulated_stdp(
     tau = 1 / (1 / tau_c + 1 / tau_d)
     concentration = rate / (a_plus * tau)
     if not 1 <= abs(concentration) * FIXED < 2**15:
-        raise UnsupportedError(
-            where,
-            "a concentration beyond 16 bits",
-            got=f"{concentration:.3g}",
-            limit=f"{1 / FIXED:.3g} to {2**15 / FIXED:g}",
-            remedy="another a_plus or dopamine_tau",
-        )
+        what, remedy = "a concentration beyond 16 bits", "another a_plus or dopamine_tau"
+        got, limit = f"{concentration:.3g}", f"{1 / FIXED:.3g} to {2**15 / FIXED:g}"
+        raise UnsupportedError(where, what, got=got, limit=limit, remedy=remedy)
     notes = ["pairs of one step don't count there", "spikes within a few dopamine_tau learn, too"]
     if amount:
         notes.append("an eligibility doesn't fall below 0 there")

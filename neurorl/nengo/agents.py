@@ -38,8 +38,7 @@ def agent_node(agent: LearningAgent, every: int = 10, seed: int = 0, **options: 
         raise UnsupportedError(where, what, got=space, limit="Box, Discrete")
     if agent.config.sees_rewards:
         where, what = "agent_node", "an agent that sees what its actions are paid"
-        remedy = "train it with sees_rewards=False"
-        raise UnsupportedError(where, what, remedy=remedy)
+        raise UnsupportedError(where, what, remedy="train it with sees_rewards=False")
     n_actions = int(action_space.n)
 
     def begin() -> Callable[[FloatArray], FloatArray]:

@@ -231,12 +231,12 @@ class _Reader:
         voltage = np.array(simulator.signals[signals["voltage"]], dtype=np.float64)
         cells = EnsembleNeurons(name, kind, lif, bias, voltage, taus, dt)
         if not self.by_equations:
-            if cells.voltage.any():
-                self.notes.append(f"{cells.name}: membranes begin at 0, not where nengo draws them")
-            if cells.kind != "LoihiLIF":
-                self.notes.append(f"{cells.name}: spikes and refractory periods are whole steps")
-            if np.isfinite(cells.lif.min_voltage):
-                self.notes.append(f"{cells.name}: membranes have no lowest voltage")
+            notes = {
+                "membranes begin at 0, not where nengo draws them": voltage.any(),
+                "spikes and refractory periods are whole steps": kind != "LoihiLIF",
+                "membranes have no lowest voltage": np.isfinite(lif.min_voltage),
+            }
+            self.notes += [f"{name}: {note}" for note, holds in notes.items() if holds]
         return cells
 
     def _wire(self, connection: NengoObject, simulator: NengoObject) -> _Wire | None:
@@ -272,14 +272,11 @@ class _Reader:
         """Return the weights between all neurons of both ends, ``[pre, post]``."""
         transform, kinds = connection.transform, self.nengo.transforms
         if not isinstance(transform, (kinds.Dense, kinds.Sparse, kinds.NoTransform)):
-            limit = "Dense, Sparse"
-            raise UnsupportedError(where, "another transform", got=transform, limit=limit)
+            raise UnsupportedError(where, "another transform", got=transform, limit="Dense, Sparse")
         weights = simulator.data[connection].weights
         if isinstance(weights, kinds.SparseMatrix):
-            places, values = np.asarray(weights.indices), weights.data
-            weights = np.zeros(weights.shape)
-            np.add.at(weights, (places[:, 0], places[:, 1]), values)
-        elif hasattr(weights, "toarray"):
+            weights = weights.allocate()  # adds several of one pair
+        if hasattr(weights, "toarray"):
             weights = weights.toarray()  # a sparse matrix of SciPy
         n_pre, n_post = connection.pre_obj.size_out, connection.post_obj.size_in
         rows = np.arange(n_post)[connection.post_slice]

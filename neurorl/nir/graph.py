@@ -79,10 +79,6 @@ class SpikingGraph:
         self._shapes: dict[str, Shape] = {}
         self._ways = 0
 
-    def drive(self, name: str) -> Drive:
-        """Return the input of a node."""
-        return self._input(name, ())
-
     def width(self, name: str) -> int:
         """Return the size of a node's output. Raises DescriptionError if it isn't given."""
         return math.prod(self.shape(name))
@@ -206,7 +202,8 @@ class SpikingGraph:
         grouped = int(groups[0]) if groups.dtype.kind in "iu" and len(groups) else 1
         return window_of(name, node, (channels * grouped, *(int(n) for n in np.ravel(size))))
 
-    def _input(self, name: str, behind: tuple[str, ...]) -> Drive:
+    def drive(self, name: str, behind: tuple[str, ...] = ()) -> Drive:
+        """Return the input of a node. behind: the nodes without neurons between it and neurons."""
         terms: list[Term] = []
         constant = np.zeros(1)
         for pre in self._into[name]:
@@ -222,7 +219,7 @@ class SpikingGraph:
         self._count_way(len(behind))
         if name in self.sources or name in self.neurons:
             return Drive((Term(name, np.ones(self.width(name))),), np.zeros(1))
-        node, drive = self.nodes[name], self._input(name, (*behind, name))
+        node, drive = self.nodes[name], self.drive(name, (*behind, name))
         if self._is(name, "Linear", "Affine"):
             return _through_matrix(name, node, drive)
         if self._is(name, *IMAGES):
