@@ -46,8 +46,7 @@ class Between(Sparse):
             return (inner.n_pre * inner.n_post,) * 2
         if inner.n_pre != inner.n_post:
             got = f"{inner.n_pre} and {inner.n_post}"
-            what = "one to one needs two parts of one size"
-            raise DescriptionError(ends.where, what, got=got)
+            raise DescriptionError(ends.where, "one to one needs two parts of one size", got=got)
         return (inner.n_pre,) * 2
 
     def matrix(self, ends: Ends) -> tuple[int, int] | None:

@@ -213,8 +213,7 @@ class Synapses(Sparse):
             largest = int(getattr(self, end).max(initial=-1))
             if largest >= size:
                 what = f"{end} names a neuron that isn't there"
-                limit = f"0 to {size - 1}"
-                raise DescriptionError(ends.where, what, got=largest, limit=limit)
+                raise DescriptionError(ends.where, what, got=largest, limit=f"0 to {size - 1}")
         if not self.multapses:
             again = np.flatnonzero((np.diff(self.pre) == 0) & (np.diff(self.post) == 0))
             if len(again):

@@ -167,12 +167,12 @@ class Tally:
         spiking = [node.name for node in network.spiking.nodes]
         _, synops = self.on_chip()
         host = self._operations(self._reached, network.currents)
+        macs = self._operations(self._effective, network.currents)
         return {
             "spikes_per_decision": fired / decisions,
             "synops_per_decision": (synops + host) / decisions,
             "effective_acs_per_decision": self._operations(self._effective, spiking) / decisions,
-            "effective_macs_per_decision": self._operations(self._effective, network.currents)
-            / decisions,
+            "effective_macs_per_decision": macs / decisions,
             "dense_synops_per_decision": dense_synops(network, self._steps, decisions) / decisions,
             "neuron_updates_per_decision": updates / decisions,
             "activation_sparsity": 1.0 - fired / updates if updates else 1.0,

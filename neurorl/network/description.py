@@ -30,34 +30,17 @@ from neurorl.network.limits import (
     check_limit,
     check_names,
 )
-from neurorl.network.neuron import Integrator, Neuron, StepPlan, integrator_of
-from neurorl.network.plasticity import (
-    Normal,
-    Plasticity,
-    TsodyksMarkram,
-    Uniform,
-    check_drawn,
-    most_steps,
-)
-from neurorl.network.projection import Projection
+from neurorl.network.neuron import Integrator, StepPlan, integrator_of
+from neurorl.network.neuron import Neuron as Neuron
+from neurorl.network.plasticity import Normal as Normal
+from neurorl.network.plasticity import Plasticity as Plasticity
+from neurorl.network.plasticity import TsodyksMarkram as TsodyksMarkram
+from neurorl.network.plasticity import Uniform as Uniform
+from neurorl.network.plasticity import check_drawn, most_steps
+from neurorl.network.projection import Projection as Projection
 from neurorl.network.serialization import Described, number, positive, several
 from neurorl.network.synapse_list import SynapseList
 from neurorl.numerics.arrays import Array, Int32Array, IntArray
-
-__all__ = [
-    "CURRENT_GRID",
-    "SOURCE_KINDS",
-    "Network",
-    "Neuron",
-    "Node",
-    "Normal",
-    "Plasticity",
-    "Population",
-    "Projection",
-    "Source",
-    "TsodyksMarkram",
-    "Uniform",
-]
 
 SOURCE_KINDS = ("spikes", "current", "values")
 CURRENT_GRID = 2.0**-8
@@ -326,9 +309,13 @@ class Network(Described):
         if projection.pre in self.analog:
             return 0, 0
         delay = projection.delay
+        if isinstance(delay, np.ndarray) and len(delay):
+            return round(float(delay.min()) / self.dt), round(float(delay.max()) / self.dt)
         if projection.has_delays:
-            each = self.synapse_steps(projection.name)
-            return (int(each.min()), int(each.max())) if len(each) else (1, 1)
+            drawn = self.synapse_delays(projection.name)
+            if drawn is None or not len(drawn):
+                return 1, 1
+            return int(drawn.min()), int(drawn.max())
         steps = 1 if delay is None else round(delay / self.dt)
         return steps, steps
 
@@ -402,11 +389,10 @@ class Network(Described):
                 what = f"must divide {node.name}'s size {node.size}"
                 raise DescriptionError(f"{where}.blocks", what, got=p.blocks)
         p.check_weights(pre.size, post.size)
-        if p.delay is not None:
-            if isinstance(p.delay, (Uniform, Normal)):
-                check_drawn(f"{where}.delay", p.delay, self.dt)
-            else:
-                check_delays(f"{where}.delay", p.delay, self.dt)
+        if isinstance(p.delay, (Uniform, Normal)):
+            check_drawn(f"{where}.delay", p.delay, self.dt)
+        elif p.delay is not None:
+            check_delays(f"{where}.delay", p.delay, self.dt)
 
     def _check_target(self, p: Projection) -> None:
         """Check that a projection enters an input, and biases of a population only one."""

@@ -85,12 +85,8 @@ class Projection(Described):
         object.__setattr__(self, "blocks", positive(f"{where}.blocks", self.blocks))
         self._check_delay(f"{where}.delay")
         object.__setattr__(self, "signed", flag(f"{where}.signed", self.signed))
-        for name, kind in (
-            ("target", str),
-            ("plasticity", Plasticity),
-            ("short_term", TsodyksMarkram),
-            ("gap", str),
-        ):
+        parts = {"plasticity": Plasticity, "short_term": TsodyksMarkram}
+        for name, kind in {"target": str, **parts, "gap": str}.items():
             check_kind_or_none(f"{where}.{name}", getattr(self, name), kind)
         if self.gap is not None and (self.plasticity or self.signed or self.delay is not None):
             what, remedy = "is coupled without delay, sign and plasticity", "leave these out"

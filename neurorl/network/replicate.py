@@ -86,10 +86,10 @@ def without_equations(network: Network, other: Callable[[Population], Neuron | N
 
     other: returns None for a population that stays. Returns *network* itself if all do.
     """
-    by_equations = (p for p in network.populations if not p.is_integrator(network.dt))
-    made = {p.name: neuron for p in by_equations if (neuron := other(p)) is not None}
+    found = ((p, other(p)) for p in network.populations if not p.is_integrator(network.dt))
+    made = {p.name: Population(p.name, p.size, neuron) for p, neuron in found if neuron is not None}
     if not made:
         return network
-    nodes = (replace(n, neuron=made[n.name]) if n.name in made else n for n in network.nodes)
+    nodes = tuple(made.get(node.name, node) for node in network.nodes)
     projections = (replace(p, target=None) if p.post in made else p for p in network.projections)
-    return replace(network, nodes=tuple(nodes), projections=tuple(projections))
+    return replace(network, nodes=nodes, projections=tuple(projections))

@@ -58,8 +58,7 @@ def take(
     if kind != "bool" and numbers.size:
         least, most = float(numbers.min()), float(numbers.max())
         if not (least >= low and most <= high):
-            limit = f"{low:g} to {high:g}"
-            raise RunError(name, "out of range, or not a number", limit=limit)
+            raise RunError(name, "out of range, or not a number", limit=f"{low:g} to {high:g}")
     return array
 
 
@@ -75,8 +74,7 @@ def take_shown(
 
     Any finite numbers are allowed.
     """
-    low, high = -_MOST_SHOWN, _MOST_SHOWN
-    return take(state, name, shape, kind, low, high, may_be_nan=may_be_nan)
+    return take(state, name, shape, kind, -_MOST_SHOWN, _MOST_SHOWN, may_be_nan=may_be_nan)
 
 
 def take_count(state: Mapping[str, Array], name: str, most: int = MOST_STEPS) -> int:

@@ -369,8 +369,7 @@ def check_kind_or_none(where: str, value: object, kind: type) -> None:
     """Raise DescriptionError unless *value* is of a class, or None."""
     if value is not None and not isinstance(value, kind):
         refuse_units(where, value)
-        limit = kind_name(kind)
-        raise DescriptionError(where, "of another type", got=quoted(value), limit=limit)
+        raise DescriptionError(where, "of another type", got=quoted(value), limit=kind_name(kind))
 
 
 def several(where: str, values: object) -> tuple[Any, ...]:

@@ -64,10 +64,7 @@ class SynapseList:
 
     def has_multapses(self) -> bool:
         """Return whether two neurons have several synapses."""
-        same = self.post[1:] == self.post[:-1]
-        ends = self.start[1:-1]
-        same[ends[(ends > 0) & (ends < len(self))] - 1] = False  # not the same presynaptic neuron
-        return bool(same.any())
+        return any(repeats(places).any() for _, places in self.chunks())
 
     def chunks(self) -> Iterator[tuple[slice, IntArray]]:
         """Yield slices of about `CHUNK` synapses, whole presynaptic neurons each, and their places.
