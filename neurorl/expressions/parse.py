@@ -6,20 +6,8 @@ import ast
 import math
 import re
 
+from neurorl.expressions import nodes as trees
 from neurorl.expressions.functions import FUNCTIONS
-from neurorl.expressions.nodes import (
-    COMPARISONS,
-    Binary,
-    Flag,
-    FunctionCall,
-    Kind,
-    Name,
-    Node,
-    Number,
-    Power,
-    Unary,
-    kind_of,
-)
 from neurorl.expressions.scan import INPUT, MAX_DEPTH, ExpressionError, TextPlace, hint, scan
 
 MAX_EXPONENT = 16
@@ -28,13 +16,13 @@ _ARITHMETIC: dict[type[ast.operator], str] = dict(
     zip((ast.Add, ast.Sub, ast.Mult, ast.Div), "+-*/", strict=True)
 )
 _COMPARED: dict[type[ast.cmpop], str] = dict(
-    zip((ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq), COMPARISONS, strict=True)
+    zip((ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq), trees.COMPARISONS, strict=True)
 )
 _BROKEN = (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError)
 _DEEPEST = f"{MAX_DEPTH} operators, one inside the other"
 
 
-def parse(text: str, place: TextPlace | None = None) -> Node:
+def parse(text: str, place: TextPlace | None = None) -> trees.Node:
     """Return the tree of an expression; nothing in it is simplified or reordered.
 
     place: names the text in errors.
@@ -73,10 +61,10 @@ def _broken(text: str, begin: int, place: TextPlace, exc: Exception) -> Expressi
     return place.problem(at, f"isn't a formula: {exc.msg}")
 
 
-def check_kind(node: Node, kind: Kind, place: TextPlace) -> None:
+def check_kind(node: trees.Node, kind: trees.Kind, place: TextPlace) -> None:
     """Raise ExpressionError unless the node's value is of this kind."""
-    if kind_of(node) != kind:
-        what = f"a {kind_of(node)} where a {kind} is needed"
+    if trees.kind_of(node) != kind:
+        what = f"a {trees.kind_of(node)} where a {kind} is needed"
         remedy = "compare it, such as x > 0"
         if kind == "number":
             remedy = "where(condition, 1, 0) makes a number of it"
@@ -89,25 +77,25 @@ class _Reader:
     def __init__(self, begin: int, place: TextPlace) -> None:
         self._begin, self._place, self._problem = begin, place, place.problem
 
-    def node(self, node: ast.expr, depth: int) -> Node:
+    def node(self, node: ast.expr, depth: int) -> trees.Node:
         """Return our node for one of Python's; *depth*: how many others enclose it."""
         at = self._begin + node.col_offset
         if depth > MAX_DEPTH:
             raise self._problem(at, "too deep", "split it", _DEEPEST)
         match node:
             case ast.Constant(value=bool() as value):
-                return Flag(value, at=at)
+                return trees.Flag(value, at=at)
             case ast.Constant(value=int() | float() as value):
-                return Number(self._finite(value, at), at=at)
+                return trees.Number(self._finite(value, at), at=at)
             case ast.Name(id=name):
                 if name in FUNCTIONS:
                     what = f"{name!r} is a function"
                     raise self._problem(at, what, f"write {name}(...), or take another name")
-                return Name(name, at=at)
+                return trees.Name(name, at=at)
             case ast.UnaryOp(op=ast.USub()):
-                return Unary("-", self._a(node.operand, "number", depth), at=at)
+                return trees.Unary("-", self._a(node.operand, "number", depth), at=at)
             case ast.UnaryOp(op=ast.Not()):
-                return Unary("not", self._a(node.operand, "boolean", depth), at=at)
+                return trees.Unary("not", self._a(node.operand, "boolean", depth), at=at)
             case ast.BoolOp():
                 return self._logic(node, depth)
             case ast.BinOp(op=ast.Pow()):
@@ -115,7 +103,7 @@ class _Reader:
             case ast.BinOp(op=op) if type(op) in _ARITHMETIC:
                 left = self._a(node.left, "number", depth)
                 right = self._a(node.right, "number", depth)
-                return Binary(_ARITHMETIC[type(op)], left, right, at=at)
+                return trees.Binary(_ARITHMETIC[type(op)], left, right, at=at)
             case ast.Compare():
                 return self._comparison(node, depth)
             case ast.Call():
@@ -123,7 +111,7 @@ class _Reader:
         remedy = "leave it out" if isinstance(node, ast.UnaryOp) else None
         raise self._problem(at, f"{_SAID.get(type(node), 'this')} isn't in the language", remedy)
 
-    def _a(self, node: ast.expr, kind: Kind, depth: int) -> Node:
+    def _a(self, node: ast.expr, kind: trees.Kind, depth: int) -> trees.Node:
         """Return the node of an operand, which must be of this kind."""
         made = self.node(node, depth + 1)
         check_kind(made, kind, self._place)
@@ -139,24 +127,24 @@ class _Reader:
             raise self._problem(at, "a number beyond the largest float", limit="1.8e308")
         return number
 
-    def _logic(self, node: ast.BoolOp, depth: int) -> Node:
+    def _logic(self, node: ast.BoolOp, depth: int) -> trees.Node:
         """Return ``a and b and c`` as ``(a and b) and c``."""
         op = "and" if isinstance(node.op, ast.And) else "or"
         made = self._a(node.values[0], "boolean", depth + len(node.values) - 2)
         for value in node.values[1:]:
-            made = Binary(op, made, self._a(value, "boolean", depth), at=made.at)
+            made = trees.Binary(op, made, self._a(value, "boolean", depth), at=made.at)
         return made
 
-    def _power(self, node: ast.BinOp, depth: int) -> Node:
+    def _power(self, node: ast.BinOp, depth: int) -> trees.Node:
         base = self._a(node.left, "number", depth)
         exponent = node.right.value if isinstance(node.right, ast.Constant) else None
         if type(exponent) is not int or not 1 <= exponent <= MAX_EXPONENT:
             at, limit = self._begin + node.right.col_offset, f"a whole number, 1 to {MAX_EXPONENT}"
             remedy = _POWERS.get(_literal(node.right), "write exp(y*log(x)) for x**y")
             raise self._problem(at, "the exponent isn't a small whole number", remedy, limit)
-        return Power(base, exponent, at=base.at)
+        return trees.Power(base, exponent, at=base.at)
 
-    def _comparison(self, node: ast.Compare, depth: int) -> Node:
+    def _comparison(self, node: ast.Compare, depth: int) -> trees.Node:
         left = self._a(node.left, "number", depth)
         right = self._a(node.comparators[0], "number", depth)
         if len(node.ops) > 1:
@@ -165,9 +153,9 @@ class _Reader:
         op = _COMPARED.get(type(node.ops[0]))
         if op is None:
             raise self._problem(right.at, "this comparison isn't in the language")
-        return Binary(op, left, right, at=left.at)
+        return trees.Binary(op, left, right, at=left.at)
 
-    def _call(self, node: ast.Call, depth: int) -> Node:
+    def _call(self, node: ast.Call, depth: int) -> trees.Node:
         at = self._begin + node.col_offset
         if not isinstance(node.func, ast.Name):
             raise self._problem(at, "a value is called", "write a product as a*(b)")
@@ -181,8 +169,8 @@ class _Reader:
         if node.keywords or len(node.args) != len(kinds):
             what = f"{name} takes {len(kinds)} argument{'s' * (len(kinds) > 1)}, by place"
             raise self._problem(at, f"{what}, not {len(node.args) + len(node.keywords)}")
-        arguments = zip(node.args, kinds, strict=True)
-        return FunctionCall(name, tuple(self._a(a, kind, depth) for a, kind in arguments), at=at)
+        arguments = (self._a(a, kind, depth) for a, kind in zip(node.args, kinds, strict=True))
+        return trees.FunctionCall(name, tuple(arguments), at=at)
 
 
 _POWERS = {-0.5: "write 1/sqrt(x)", 0: "write 1", 0.5: "write sqrt(x)", 1.5: "write x*sqrt(x)"}
