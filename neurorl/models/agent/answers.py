@@ -68,12 +68,21 @@ def finite_number(where: str, answer: object, low: float = -math.inf) -> float:
     return float(answer)
 
 
-def whole_number(where: str, answer: object, low: int) -> int:
-    """Return an answer that is a whole number, at least *low*."""
-    if isinstance(answer, bool) or not isinstance(answer, (int, np.integer)) or answer < low:
-        limit = f"a whole number, at least {low}"
-        raise refused(where, "answers no whole number", answer, limit, "return one")
-    return int(answer)
+def whole_number(low: int) -> Check:
+    """Return the check of an answer that is a whole number, at least *low*."""
+
+    def check(where: str, answer: object, *_: object) -> int:
+        if isinstance(answer, bool) or not isinstance(answer, (int, np.integer)) or answer < low:
+            limit = f"a whole number, at least {low}"
+            raise refused(where, "answers no whole number", answer, limit, "return one")
+        return int(answer)
+
+    return check
+
+
+def like_first(where: str, answer: object, _: object, first: Array, *__: object) -> Array:
+    """Return an answer that is an array of the shape of the method's first argument."""
+    return array(where, answer, first.shape)
 
 
 def array(

@@ -67,10 +67,6 @@ def _values(where: str, answer: object, *_: object) -> Any:
     return answer if type(answer) is LinearCritic else _Heard(where, answer)
 
 
-def _number_of_values(where: str, answer: object, *_: object) -> int:
-    return whole_number(where, answer, 0)
-
-
 @dataclass(frozen=True, eq=False)
 class Critic(Part, abc.ABC):
     """Learn the value of states from the agent's ``features``; derive critics from this class.
@@ -82,7 +78,7 @@ class Critic(Part, abc.ABC):
         anything is learned. changes: how many last changes of the observation the features read.
     """
 
-    answers: ClassVar[Mapping[str, Check]] = {"values": _values, "n_values": _number_of_values}
+    answers: ClassVar[Mapping[str, Check]] = {"values": _values, "n_values": whole_number(0)}
     attributes: ClassVar[Mapping[str, Check]] = {
         "alpha": functools.partial(number, low=0.0),
         "lambda_": functools.partial(number, low=0.0, high=1.0),

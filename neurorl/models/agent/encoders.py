@@ -29,10 +29,6 @@ __all__ = [
 ]
 
 
-def _draws(where: str, answer: object, *_: object) -> int:
-    return whole_number(where, answer, 0)
-
-
 def _input(
     where: str, answer: object, encoder: Encoder, activation: FloatArray, u: FloatArray, window: int
 ) -> Array:
@@ -55,7 +51,7 @@ class Encoder(Part, abc.ABC):
     flows: whether it gives currents, constant over a window, instead of spikes.
     """
 
-    answers: ClassVar[Mapping[str, Check]] = {"encode": _input, "draws": _draws}
+    answers: ClassVar[Mapping[str, Check]] = {"encode": _input, "draws": whole_number(0)}
     attributes: ClassVar[Mapping[str, Check]] = {
         "flows": flag,
         "peak": functools.partial(number, low=0.0, high=1.0),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import abc
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
@@ -12,9 +11,9 @@ import numpy as np
 
 from neurorl.errors import UnsupportedError
 from neurorl.models.agent.answers import Choice
-from neurorl.models.agent.policies import Policy
+from neurorl.models.agent.policies import Allowed, Groups, Policy
 from neurorl.network.serialization import Count, Flag, NotNegative, Range
-from neurorl.numerics.arrays import BoolArray, FloatArray
+from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.elementary import cospi, exp, log
 
 _NARROWEST, _WIDEST = -3.0, 2.0
@@ -28,12 +27,7 @@ class ChoosesNumbers(Policy):
     draws: ClassVar[int] = 2
 
     def decide(
-        self,
-        votes: FloatArray,
-        groups: Sequence[int],
-        allowed: BoolArray | None,
-        u: FloatArray,
-        decision: int = 0,
+        self, votes: FloatArray, groups: Groups, allowed: Allowed, u: FloatArray, decision: int = 0
     ) -> Choice:
         if allowed is not None:
             raise no_mask()

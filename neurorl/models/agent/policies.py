@@ -34,6 +34,8 @@ __all__ = [
 
 _MOST_REPEATS, _MOST_DRAWS, _MOST_DECISIONS = 1000, 4096, 2**40
 _ROUNDING = 1e-6
+Groups = Sequence[int]
+Allowed = BoolArray | None
 _TINY = 1e-300
 
 
@@ -51,7 +53,7 @@ def _choice(
     answer: object,
     policy: Policy,
     votes: FloatArray,
-    groups: Sequence[int],
+    groups: Groups,
     *_: object,
     **__: object,
 ) -> Choice:
@@ -63,10 +65,6 @@ def _choice(
     low, high = (-1.0, 1.0) if policy.is_continuous else (0, max(groups) - 1)
     array(f"{where}, actions", answer.actions, (len(groups),), low, high)
     return answer
-
-
-def _repeats(where: str, answer: object, *_: object) -> int:
-    return whole_number(where, answer, 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +82,7 @@ class Policy(Part, abc.ABC):
     answers: ClassVar[Mapping[str, Check]] = {
         "distribution": _distribution,
         "decide": _choice,
-        "repeats_at": _repeats,
+        "repeats_at": whole_number(1),
     }
     attributes: ClassVar[Mapping[str, Check]] = {
         "is_continuous": flag,
@@ -110,12 +108,7 @@ class Policy(Part, abc.ABC):
         return Greedy()
 
     def decide(
-        self,
-        votes: FloatArray,
-        groups: Sequence[int],
-        allowed: BoolArray | None,
-        u: FloatArray,
-        decision: int = 0,
+        self, votes: FloatArray, groups: Groups, allowed: Allowed, u: FloatArray, decision: int = 0
     ) -> Choice:
         """Choose one of each group of actions.
 

@@ -76,6 +76,8 @@ PLACES = Registry("learning", Place, Host, OnChip, compiled=False)
 
 
 STEPS_OF_REGISTER = 64
+Kept = FloatArray | None
+Rounded = Callable[[FloatArray], FloatArray]
 
 
 def _units(
@@ -113,12 +115,7 @@ class Writes(Part):
     _place = "agent.writes"
 
     def units(
-        self,
-        change: FloatArray,
-        inverse: float,
-        kept: FloatArray | None,
-        rounded: Callable[[FloatArray], FloatArray],
-        is_turn: bool,
+        self, change: FloatArray, inverse: float, kept: Kept, rounded: Rounded, is_turn: bool
     ) -> FloatArray | None:
         """Return by how many units weights change now, whole numbers; None if they don't.
 
@@ -143,12 +140,7 @@ class Stochastic(Writes, called="stochastic", kernel="stochastic"):
     """Round each change at random: nothing is kept beside the weights."""
 
     def units(
-        self,
-        change: FloatArray,
-        inverse: float,
-        kept: FloatArray | None,
-        rounded: Callable[[FloatArray], FloatArray],
-        is_turn: bool,
+        self, change: FloatArray, inverse: float, kept: Kept, rounded: Rounded, is_turn: bool
     ) -> FloatArray | None:
         return rounded(change * inverse)
 
@@ -162,12 +154,7 @@ class Accumulate(Writes, called="accumulate", kernel="accumulate"):
     every: Count = 16
 
     def units(
-        self,
-        change: FloatArray,
-        inverse: float,
-        kept: FloatArray | None,
-        rounded: Callable[[FloatArray], FloatArray],
-        is_turn: bool,
+        self, change: FloatArray, inverse: float, kept: Kept, rounded: Rounded, is_turn: bool
     ) -> FloatArray | None:
         assert kept is not None
         kept += change
@@ -185,12 +172,7 @@ class Register(Writes, called="register", kernel="register"):
     accumulates: ClassVar[bool] = True
 
     def units(
-        self,
-        change: FloatArray,
-        inverse: float,
-        kept: FloatArray | None,
-        rounded: Callable[[FloatArray], FloatArray],
-        is_turn: bool,
+        self, change: FloatArray, inverse: float, kept: Kept, rounded: Rounded, is_turn: bool
     ) -> FloatArray | None:
         assert kept is not None
         units, kept[...] = overflow(kept + rounded(change * inverse * STEPS_OF_REGISTER))

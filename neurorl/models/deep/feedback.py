@@ -9,14 +9,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from neurorl.models.agent.answers import Check, array
+from neurorl.models.agent.answers import Check, like_first
 from neurorl.models.agent.parts import Part, Registry
 from neurorl.network.serialization import flag
 from neurorl.numerics.arrays import Array
-
-
-def _synapses(where: str, answer: object, _: object, draws: Array) -> Array:
-    return array(where, answer, draws.shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +26,7 @@ class Feedback(Part, abc.ABC):
     is_forward: whether the forward weights stand in for B: no synapses of their own.
     """
 
-    answers: ClassVar[Mapping[str, Check]] = {"first": _synapses}
+    answers: ClassVar[Mapping[str, Check]] = {"first": like_first}
     attributes: ClassVar[Mapping[str, Check]] = dict.fromkeys(("learns", "is_forward"), flag)
     learns: ClassVar[bool] = False
     is_forward: ClassVar[bool] = False

@@ -15,10 +15,6 @@ from neurorl.network.serialization import Range
 from neurorl.numerics.arrays import FloatArray
 
 
-def _channels(where: str, answer: object, *_: object) -> int:
-    return whole_number(where, answer, 1)
-
-
 def _activation(
     where: str, answer: object, part: Observations, seen: FloatArray, *_: object
 ) -> Any:
@@ -29,7 +25,10 @@ def _activation(
 class Observations(Part, abc.ABC):
     """Turn n numbers into activations of channels; derive such maps from this class."""
 
-    answers: ClassVar[Mapping[str, Check]] = {"channels": _channels, "activation": _activation}
+    answers: ClassVar[Mapping[str, Check]] = {
+        "channels": whole_number(1),
+        "activation": _activation,
+    }
     _place = "agent.trunk.observations"
 
     @abc.abstractmethod

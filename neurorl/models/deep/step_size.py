@@ -10,15 +10,11 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 
-from neurorl.models.agent.answers import Check, array
+from neurorl.models.agent.answers import Check, like_first
 from neurorl.models.agent.parts import Part, Registry
 from neurorl.network.serialization import NotNegative, Range
 from neurorl.numerics.arrays import Array
 from neurorl.numerics.elementary import exp
-
-
-def _steps(where: str, answer: object, _: object, signal: Array, *__: object) -> Array:
-    return array(where, answer, signal.shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +25,7 @@ class StepSize(Part, abc.ABC):
     neuron whose trace lives.
     """
 
-    answers: ClassVar[Mapping[str, Check]] = {"steps": _steps}
+    answers: ClassVar[Mapping[str, Check]] = {"steps": like_first}
     _place = "agent.trunk.step_size"
 
     @abc.abstractmethod
