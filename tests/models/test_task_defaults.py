@@ -189,8 +189,9 @@ def test_numbers_without_a_range_have_tiles_in_any_unit(
 ) -> None:
     rows = np.random.default_rng(0).uniform(-1.0, 1.0, (4000, 2))
     ranges = BoxRanges.of(Box(-end, end, (2,), np.float64), factor * rows + shift)
-    np.testing.assert_allclose((ranges.low - shift) / factor, -3.0, atol=0.05)
-    np.testing.assert_allclose((ranges.high - shift) / factor, 3.0, atol=0.05)
+    low, high = (ranges.declared - shift) / factor
+    np.testing.assert_allclose(low, -3.0, atol=0.05)
+    np.testing.assert_allclose(high, 3.0, atol=0.05)
 
 
 @pytest.mark.parametrize("factor", [0.01, 1.0, 100.0])
@@ -269,10 +270,10 @@ def test_only_numbers_without_a_range_are_looked_at_closer() -> None:
     space = Box(np.array([-np.inf, -9.0]), np.array([np.inf, 9.0]), dtype=np.float64)
     rows = np.linspace(-8.0, 8.0, 801)[:, None].repeat(2, axis=1)
     ranges = BoxRanges.of(space, rows, abs(rows[:, 0]) < 1.001)
-    assert ranges.paid_low.tolist() == [-0.9, ranges.seen_low[1]]
-    assert ranges.paid_high.tolist() == [0.9, ranges.seen_high[1]]
+    assert ranges.paid[0].tolist() == [-0.9, ranges.seen[0, 1]]
+    assert ranges.paid[1].tolist() == [0.9, ranges.seen[1, 1]]
     wide = BoxRanges.of(space, rows, abs(rows[:, 0]) < 4.0)
-    assert wide.paid_low.tolist() == wide.seen_low.tolist()
+    assert wide.paid[0].tolist() == wide.seen[0].tolist()
 
 
 def test_the_better_half_of_rewards() -> None:

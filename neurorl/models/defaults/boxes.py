@@ -10,8 +10,8 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.models.defaults.observations import seen_parts
-from neurorl.models.features import Concat, Features, Select, SelectParts, Tiles
+from neurorl.models.defaults.observations import seen_parts, selecting
+from neurorl.models.features import Concat, Features, Select, Tiles
 from neurorl.numerics.arrays import BoolArray, FloatArray
 from neurorl.tasks.kinds import Space
 
@@ -37,6 +37,7 @@ observation of the step before or eight random numbers added, seeds 100 and 101.
 _BEYOND = 1.0
 """Extend the seen range by so many times its width on both sides if no range is declared, so offset
 and unit of a number make no difference."""
+_OUTWARDS = np.array([[-1.0], [1.0]])
 
 _CLOSER = 0.25
 """Look closer where rewards were better if that range is less than this share of the seen one."""
@@ -44,31 +45,26 @@ _CLOSER = 0.25
 _HUGE = 1e37
 """Treat wider ranges as undeclared: Gymnasium used to write the largest float32 for infinity."""
 
-Cover = tuple[FloatArray, FloatArray, Sequence[tuple[int, ...]]]
-"""Hold the low and high ends of all numbers, and the groups of numbers that have tiles there."""
+Cover = tuple[FloatArray, Sequence[tuple[int, ...]]]
+"""Hold lows and highs of all numbers, ``(2, n)``, and the groups of numbers with tiles there."""
 
 
 @dataclass(frozen=True)
 class BoxRanges:
-    """Hold the ranges of a Box's numbers, flattened.
+    """Hold the ranges of a Box's numbers, flattened: lows and highs, ``(2, n)`` each.
 
-    low, high: declared, or wider than seen if an end is infinite. seen_low, seen_high: quantiles
-    0.5 and 99.5 % of the first play. usual_low, usual_high: quantiles 5 and 95 %. places: indices
-    of numbers that vary. two_valued: which numbers took two values only, ``(n,)``. paid_low,
-    paid_high: quantiles 5 and 95 % of observations with the better half of rewards, if no range is
-    declared and they are much narrower; else as seen.
+    declared: wider than seen if an end is infinite. seen: quantiles 0.5 and 99.5 % of the first
+    play. usual: quantiles 5 and 95 %. paid: quantiles 5 and 95 % of observations with the better
+    half of rewards, if no range is declared and they are much narrower; else as seen.
+    places: indices of numbers that vary. two_valued: which numbers took two values only, ``(n,)``.
     """
 
-    low: FloatArray
-    high: FloatArray
-    seen_low: FloatArray
-    seen_high: FloatArray
-    usual_low: FloatArray
-    usual_high: FloatArray
+    declared: FloatArray
+    seen: FloatArray
+    usual: FloatArray
+    paid: FloatArray
     places: tuple[int, ...]
     two_valued: BoolArray
-    paid_low: FloatArray
-    paid_high: FloatArray
 
     @classmethod
     def of(
@@ -82,44 +78,34 @@ class BoxRanges:
         Columns beyond the numbers of the space are memories, which have no declared range: they get
         twice the range that was seen.
         """
-        low, high = (end.astype(np.float64).ravel() for end in (space.low, space.high))
-        least, most = rows.min(axis=0), rows.max(axis=0)
-        seen_low, seen_high = np.quantile(rows, _QUANTILES, axis=0)
-        is_rare = seen_low == seen_high  # of rare values, both quantiles may be the same
-        seen_low, seen_high = np.where(is_rare, (least, most), (seen_low, seen_high))
-        usual_low, usual_high = np.quantile(rows, _USUAL, axis=0)
-        is_rare = usual_low == usual_high
-        usual_low, usual_high = np.where(is_rare, (seen_low, seen_high), (usual_low, usual_high))
-        width, d = seen_high - seen_low, len(low)
-        paid_low, paid_high = np.array([seen_low, seen_high])
-        is_open = ~(np.isfinite(low) & np.isfinite(high)) | (high / 2.0 - low / 2.0 > _HUGE / 2.0)
-        low = np.where(is_open, short(seen_low - _BEYOND * width)[:d], low)
-        high = np.where(is_open, short(seen_high + _BEYOND * width)[:d], high)
-        low = np.concatenate([low, short((seen_low - width / 2.0)[d:])])
-        high = np.concatenate([high, short((seen_high + width / 2.0)[d:])])
+        declared = np.array([space.low.ravel(), space.high.ravel()], dtype=np.float64)
+        ends, d = np.array([rows.min(axis=0), rows.max(axis=0)]), declared.shape[1]
+        seen = np.quantile(rows, _QUANTILES, axis=0)
+        seen = np.where(seen[0] == seen[1], ends, seen)  # both may be the same, of rare values
+        usual = np.quantile(rows, _USUAL, axis=0)
+        usual = np.where(usual[0] == usual[1], seen, usual)
+        width, paid = seen[1] - seen[0], seen
+        halves = declared / 2.0
+        is_open = ~np.isfinite(declared).all(axis=0) | (halves[1] - halves[0] > _HUGE / 2.0)
+        further = _OUTWARDS * width
+        declared = np.where(is_open, short(seen + _BEYOND * further)[:, :d], declared)
+        declared = np.concatenate([declared, short(seen + further / 2.0)[:, d:]], axis=1)
         if is_better is not None:
             is_guessed = np.append(is_open, np.zeros(len(width) - d, dtype=bool))
             paid = np.quantile(rows[is_better], _USUAL, axis=0)
             is_guessed &= (paid[1] > paid[0]) & (paid[1] - paid[0] < _CLOSER * width)
-            paid_low, paid_high = np.where(is_guessed, paid, (seen_low, seen_high))
-        is_between = (rows > least) & (rows < most)
-        return cls(
-            low,
-            high,
-            short(seen_low),
-            short(seen_high),
-            short(usual_low),
-            short(usual_high),
-            tuple(np.flatnonzero(most > least).tolist()),
-            ~is_between.any(axis=0),
-            short(paid_low),
-            short(paid_high),
-        )
+            paid = np.where(is_guessed, paid, seen)
+        places = tuple(np.flatnonzero(ends[1] > ends[0]).tolist())
+        is_between = (rows > ends[0]) & (rows < ends[1])
+        ranges = declared, short(seen), short(usual), short(paid)
+        return cls(*ranges, places, ~is_between.any(axis=0))
 
 
 def short(numbers: npt.ArrayLike) -> FloatArray:
     """Round to a few digits, so that files are short and last bits make no difference."""
-    return np.array([float(f"{number:.{_DIGITS}g}") for number in np.asarray(numbers).tolist()])
+    exact = np.asarray(numbers)
+    rounded = [float(f"{number:.{_DIGITS}g}") for number in exact.ravel().tolist()]
+    return np.array(rounded).reshape(exact.shape)
 
 
 def box_of(space: Space) -> gym.spaces.Box | None:
@@ -165,15 +151,13 @@ def box_cells(
     flags: list[tuple[int, ...]] = [(place,) for place in ranges.places if place not in places]
     pairs = list(itertools.combinations(places, min(2, len(places))))
     apart = [(place,) for place in places]
-    seen, declared = (ranges.seen_low, ranges.seen_high), (ranges.low, ranges.high)
-    covers: list[Cover] = [(*seen, pairs + flags), (*declared, pairs)]
+    covers: list[Cover] = [(ranges.seen, pairs + flags), (ranges.declared, pairs)]
     if len(pairs) > _MAX_DECLARED_PAIRS:
-        usual = ranges.usual_low, ranges.usual_high
-        covers = [(*usual, pairs + flags), (*seen, apart), (*declared, apart)]
+        covers = [(ranges.usual, pairs + flags), (ranges.seen, apart), (ranges.declared, apart)]
     else:
-        is_closer = ranges.paid_high - ranges.paid_low < ranges.seen_high - ranges.seen_low
+        is_closer = np.ptp(ranges.paid, axis=0) < np.ptp(ranges.seen, axis=0)
         closer = [pair for pair in pairs if is_closer[list(pair)].any()]
-        covers.append((ranges.paid_low, ranges.paid_high, closer))
+        covers.append((ranges.paid, closer))
     tilings = _MORE_TILINGS if is_fine and len(places) <= _MOST_FINE else _TILINGS
     bins = _BINS if len(places) <= _MOST_BINS else _FEW_BINS
     cells = _tiles(ranges, covers, tilings, bins, keys)
@@ -195,8 +179,7 @@ def _apart(ranges: BoxRanges, keys: Sequence[str | int]) -> Features | None:
     if 2 * int(ranges.two_valued[list(ranges.places)].sum()) > len(ranges.places):
         return None
     apart = [(place,) for place in ranges.places]
-    usual, seen = (ranges.usual_low, ranges.usual_high), (ranges.seen_low, ranges.seen_high)
-    covers: list[Cover] = [(*seen, apart), (*usual, apart), (ranges.low, ranges.high, apart)]
+    covers = [(ends, apart) for ends in (ranges.seen, ranges.usual, ranges.declared)]
     for ends, tilings, bins in _ALONE:
         if ends * len(apart) * tilings * (bins + 1) <= _MOST_CELLS:
             return _tiles(ranges, covers[:ends], tilings, bins, keys)
@@ -212,16 +195,12 @@ def _tiles(
     """
     parts: list[Tiles] = []
     chosen: list[int] = []
-    for low, high, groups in covers:
+    for ends, groups in covers:
         for group in map(list, groups):
             two = bool(ranges.two_valued[group].all())
-            if two and low is not covers[0][0]:
+            if two and ends is not covers[0][0]:
                 continue  # its one tile is in the first cover
             tilings, bins = (1, 1) if two else (most, most_bins)
-            parts.append(Tiles(low[group], high[group], tilings, bins))
+            parts.append(Tiles(ends[0, group], ends[1, group], tilings, bins))
             chosen += group
-    tiles = Concat(tuple(parts))
-    n = len(ranges.low)
-    if keys:
-        return SelectParts(tiles, tuple(chosen), n, tuple(keys))
-    return Select(tiles, tuple(chosen), n)
+    return selecting(Concat(tuple(parts)), tuple(chosen), len(ranges.two_valued), keys)

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from neurorl.models.defaults.observations import seen_parts, whole_ends
-from neurorl.models.features import Concat, Select, SelectParts, Tiles
-from neurorl.numerics.arrays import FloatArray
+from neurorl.models.defaults.observations import seen_parts, selecting, whole_ends
+from neurorl.models.features import Concat, Select, Tiles
+from neurorl.numerics.arrays import BoolArray, FloatArray
 from neurorl.tasks.kinds import Space
 
 _MOST_CELLS = 4096
@@ -24,15 +24,11 @@ def pair_cells(space: Space, shown: Callable[[], FloatArray | None]) -> Select |
     tell much. None if a part of the space isn't whole numbers, or if there may be too many cells.
     shown: returns the observations of the first play, ``(n, d)``, asked only if there aren't.
     """
-    known = _ends(space)
-    if known is None or not _are_few(known[1]):
+    known = _few_ends(space)
+    rows = None if known is None else shown()
+    if known is None or rows is None or rows.shape[1] != len(known[0]):
         return None
-    rows = shown()
-    if rows is None or rows.shape[1] != len(known[0]):
-        return None
-    places = np.flatnonzero(rows.max(axis=0) > rows.min(axis=0)).tolist()
-    pairs = list(itertools.combinations(places, 2))
-    return _select(space, known, pairs) if pairs else None
+    return _select(space, *known, rows.max(axis=0) > rows.min(axis=0), (2,))
 
 
 def number_cells(space: Space) -> Select | None:
@@ -40,12 +36,8 @@ def number_cells(space: Space) -> Select | None:
 
     Numbers of one value have none. None for a single number, or if there may be too many cells.
     """
-    known = _ends(space)
-    if known is None or not _are_few(known[1]):
-        return None
-    places = np.flatnonzero(known[1] > 1.0).tolist()
-    pairs = list(itertools.combinations(places, 2))
-    return _select(space, known, [*itertools.combinations(places, 1), *pairs]) if pairs else None
+    known = _few_ends(space)
+    return None if known is None else _select(space, *known, known[1] > 1.0, (1, 2))
 
 
 def are_whole(space: Space) -> bool:
@@ -53,20 +45,25 @@ def are_whole(space: Space) -> bool:
     return _ends(space) is not None
 
 
-def _are_few(counts: FloatArray) -> bool:
-    return bool(sum(max(pair) ** 2 for pair in itertools.combinations(counts, 2)) <= _MOST_CELLS)
+def _few_ends(space: Space) -> tuple[FloatArray, FloatArray] | None:
+    """Return `_ends`; None also if all pairs of numbers may have too many cells."""
+    known = _ends(space)
+    if known is None:
+        return None
+    n_cells = sum(max(pair) ** 2 for pair in itertools.combinations(known[1], 2))
+    return known if n_cells <= _MOST_CELLS else None
 
 
 def _select(
-    space: Space, known: tuple[FloatArray, FloatArray], joined: Sequence[tuple[int, ...]]
-) -> Select:
-    """Return cells of the numbers at *joined* places, each of which are seen together."""
-    parts, (first, counts), groups = seen_parts(space), known, [list(places) for places in joined]
+    space: Space, first: FloatArray, counts: FloatArray, varies: BoolArray, together: Sequence[int]
+) -> Select | None:
+    """Return cells of so many numbers *together*, of all that vary; None if fewer than two do."""
+    places = np.flatnonzero(varies).tolist()
+    if len(places) < 2:
+        return None
+    groups = [list(of) for n in together for of in itertools.combinations(places, n)]
     tiles = Concat(tuple(_exact(first[group], int(counts[group].max())) for group in groups))
-    chosen = tuple(place for group in groups for place in group)
-    if parts:
-        return SelectParts(tiles, chosen, len(first), tuple(parts))
-    return Select(tiles, chosen, len(first))
+    return selecting(tiles, tuple(itertools.chain(*groups)), len(first), seen_parts(space))
 
 
 def _ends(space: Space) -> tuple[FloatArray, FloatArray] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import gymnasium as gym
@@ -17,6 +18,8 @@ from neurorl.models.features import (
     GaussianCells,
     JointStates,
     OneHot,
+    Select,
+    SelectParts,
 )
 from neurorl.models.features.of_others import BlockMeans, blocks_for, pooled
 from neurorl.numerics.arrays import Array, FloatArray
@@ -105,6 +108,12 @@ def is_seen(space: Space) -> bool:
 def seen_parts(space: Space) -> dict[Any, Space]:
     """Return the parts of a Tuple or Dict that there are cells for, by keys or places."""
     return {key: part for key, part in parts_of(space).items() if is_seen(part)}
+
+
+def selecting(of: Features, places: tuple[int, ...], n: int, keys: Iterable[str | int]) -> Select:
+    """Return features *of* some of n numbers, of the parts with these keys if there are any."""
+    parts = tuple(keys)
+    return SelectParts(of, places, n, parts) if parts else Select(of, places, n)
 
 
 def unseen(space: Space, where: str = "") -> list[str]:
