@@ -22,7 +22,7 @@ from neurorl.models.agent.past import NOTHING, Past
 from neurorl.models.deep.patches import Patches
 from neurorl.models.deep.trunk import Shared
 from neurorl.models.defaults import tasks
-from neurorl.models.defaults.motion import TRACES, hides_motion
+from neurorl.models.defaults.images import TRACES, hides_motion
 from neurorl.models.defaults.presets import make_config
 from neurorl.models.features import Raw
 from neurorl.models.features.of_others import BlockMeans

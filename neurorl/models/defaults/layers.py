@@ -23,8 +23,7 @@ from neurorl.models.defaults.deep import (
 )
 from neurorl.models.defaults.few_values import are_whole, number_cells
 from neurorl.models.defaults.hidden_state import flags_of_actions
-from neurorl.models.defaults.images import is_image
-from neurorl.models.defaults.motion import TRACES, hides_motion
+from neurorl.models.defaults.images import TRACES, hides_motion, is_image
 from neurorl.models.defaults.rates import LAMBDA_OF_TILES
 from neurorl.models.defaults.tables import hashed_cells, seen_once
 from neurorl.models.features import HashedStates, JointStates, Select
