@@ -21,7 +21,7 @@ from neurorl.models.agent.memories import Memories
 from neurorl.models.agent.past import NOTHING, Past
 from neurorl.models.deep.patches import Patches
 from neurorl.models.deep.trunk import Shared
-from neurorl.models.defaults import tasks
+from neurorl.models.defaults import layers
 from neurorl.models.defaults.images import TRACES, hides_motion
 from neurorl.models.defaults.presets import make_config
 from neurorl.models.features import Raw
@@ -100,7 +100,7 @@ def test_a_play_without_steps_hides_no_motion() -> None:
 
 
 def test_agents_of_modules_ask_no_first_play_of_images(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tasks, "shows_images", lambda *_: pytest.fail("a play was asked for"))
+    monkeypatch.setattr(layers, "shows_images", lambda *_: pytest.fail("a play was asked for"))
     make_config(balls(), "lif", {"actors": 2, "reward_scale": 1.0})
 
 

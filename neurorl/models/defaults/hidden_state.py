@@ -108,7 +108,8 @@ def _telling(
     value of a number that takes a few may be followed by something else, as the last hour of a day
     is by the first one.
     """
-    few = [column[:, None] == np.unique(column) for column in seen.T if _takes_few(column)]
+    values = [(column, np.unique(column)) for column in seen.T]
+    few = [column[:, None] == of for column, of in values if _OF_FLAGS < len(of) <= _MOST_VALUES]
     flags = np.concatenate([np.empty((len(seen), 0)), *few, *more], axis=1)
     left = left_over(seen, change, flags, degree)
     is_hidden = left.mean(axis=0) > _HIDDEN
@@ -121,10 +122,6 @@ def _telling(
         if gains.max(initial=0.0) > _TOLD and told > most_told:
             best, most_told = (keep,), told
     return best
-
-
-def _takes_few(numbers: FloatArray) -> bool:
-    return _OF_FLAGS < len(np.unique(numbers)) <= _MOST_VALUES
 
 
 def flags_of_actions(play: FirstPlay) -> FloatArray:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Collection
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import Any
 
 import gymnasium as gym
@@ -11,6 +11,7 @@ import numpy as np
 
 from neurorl.models.agent.memories import as_seen
 from neurorl.models.agent.past import KEYS, NOTHING, Past
+from neurorl.models.defaults import memory_search as search
 from neurorl.models.defaults.boxes import MOST_JOINT, BoxRanges, box_cells, box_of
 from neurorl.models.defaults.few_values import pair_cells
 from neurorl.models.defaults.hidden_state import (
@@ -22,17 +23,6 @@ from neurorl.models.defaults.hidden_state import (
     tell_more,
 )
 from neurorl.models.defaults.images import image_cells, is_image
-from neurorl.models.defaults.memory_search import (
-    KEPT_OF_ACTIONS,
-    OF_ACTIONS,
-    OF_PAID,
-    OF_REWARDS,
-    acts_tell,
-    again_tells,
-    kept_by_values,
-    missing_memories,
-    rewards_tell,
-)
 from neurorl.models.defaults.observations import default_cells, seen_parts
 from neurorl.models.defaults.table_search import told_by_table
 from neurorl.models.features import Features, HashedStates, JointStates, OneHot, Select
@@ -161,8 +151,8 @@ def past_of(space: Space, play: FirstPlay, chooses: Collection[str]) -> Past:
     rows = play.all_numbers()
     if rows is None:
         return NOTHING
-    keeps = _of_rewards(space, lambda: play, rows, (), True, _OF_LOOKS)
-    return _with_own(space, lambda: play, rows, Past(memories=keeps), _OF_LOOKS, chooses)
+    asked = _Asked(space, play, rows, chooses, _OF_LOOKS)
+    return asked.with_own(Past(memories=asked.with_memories((), True)))
 
 
 def past_for_table(space: Space, play: Any, has_features: bool, chooses: Collection[str]) -> Past:
@@ -175,96 +165,95 @@ def past_for_table(space: Space, play: Any, has_features: bool, chooses: Collect
     rows = play().all_numbers() if is_box or not has_features else None
     if rows is None:
         return NOTHING
-    keeps = memories_for(play(), rows, MOST_JOINT) if is_box else ()
+    asked = _Asked(space, play(), rows, chooses)
+    keeps = memories_for(asked.play, rows, MOST_JOINT) if is_box else ()
     if has_features:
         return Past(memories=keeps)
-    if keeps and any(keep < 0 for keep in missing_memories(play(), rows, NOTHING, is_box)[:1]):
+    best = search.missing_memories(asked.play, rows, NOTHING, is_box)[:1] if keeps else ()
+    if any(keep < 0 for keep in best):
         keeps = ()  # of a cue that is over, what it was tells more than a mean
-    keeps = _of_rewards(space, play, rows, keeps, is_box)
-    found = kept_by_values(play(), rows, keeps, chooses)
-    held = (past for past in found if _are_held(space, play, rows, past))
+    keeps = asked.with_memories(keeps, is_box)
+    held = filter(asked.are_held, search.kept_by_values(asked.play, rows, keeps, chooses))
     past = next(held, Past(memories=keeps))  # a key in place of memories, if it tells much more
-    past = _with_own(space, play, rows, past, 0.0, chooses)
-    return told_by_table(play(), rows, past, chooses, lambda one: _is_hashed(space, play, one))
+    return told_by_table(asked.play, rows, asked.with_own(past), chooses, asked.is_hashed)
 
 
-def _are_held(space: Space, play: Callable[[], FirstPlay], rows: FloatArray, past: Past) -> bool:
-    """Return whether a table, or pairs of few numbers, hold all that is seen."""
-    cells, seen = table_cells(space, play, past), as_seen(play(), rows, past)
-    in_pairs = np.ptp(seen, axis=0).astype(bool).sum() <= MOST_JOINT
-    return isinstance(cells, HashedStates) or (cells is not None and bool(in_pairs))
+@dataclass(frozen=True)
+class _Asked:
+    """Ask a play what an agent has to see of the past.
 
-
-def _with_own(
-    space: Space,
-    play: Callable[[], FirstPlay],
-    rows: FloatArray,
-    past: Past,
-    least: float,
-    chooses: Collection[str],
-) -> Past:
-    """Return *past*, with own actions, and what these were paid, where they tell what is paid.
-
-    least: the share of rewards that they have to tell, at least; a look asks for more.
+    rows: all observations of the *play*. chooses: the fields that may be chosen. least: the share
+    of rewards that they have to tell, at least; a look asks for more.
     """
-    acts, paid = "sees_actions" in chooses, "sees_rewards" in chooses
-    if acts and acts_tell(play(), rows, past, max(least, OF_ACTIONS)):
-        keeps = past.memories
-        for more in (KEPT_OF_ACTIONS, KEPT_OF_ACTIONS[1:], KEPT_OF_ACTIONS[:1], ()):
-            memories = (*keeps, *(keep for keep in more if keep not in keeps))
-            both = dataclasses.replace(past, memories=memories, sees_actions=True)
-            if _are_held(space, play, rows, both) and (more or _is_hashed(space, play, both)):
-                past = both
-                break
-    elif acts and again_tells(play(), rows, past, max(least, OF_ACTIONS)):
-        alone = dataclasses.replace(past, sees_actions=True)
-        past = alone if _are_held(space, play, rows, alone) else past
-    if acts and paid and rewards_tell(play(), rows, past, max(least, OF_PAID)):
-        paid_too = dataclasses.replace(past, sees_actions=True, sees_rewards=True)
-        by_action = dataclasses.replace(paid_too, held_by=(*past.held_by, rows.shape[1]))
-        one = dataclasses.replace(past, sees_rewards=True)
-        pasts = [by_action, paid_too, one]
-        if play().last_actions.max() >= KEYS:
-            pasts.remove(by_action)  # which would hold some of them only
-        return next((both for both in pasts if _are_held(space, play, rows, both)), past)
-    return past
 
+    space: Space
+    play: FirstPlay
+    rows: FloatArray
+    chooses: Collection[str]
+    least: float = 0.0
 
-def _is_hashed(space: Space, play: Callable[[], FirstPlay], past: Past) -> bool:
-    return isinstance(table_cells(space, play, past), HashedStates)
+    def cells(self, past: Past) -> Features | None:
+        """Return the cells of an agent with this past."""
+        return table_cells(self.space, lambda: self.play, past)
 
+    def is_hashed(self, past: Past) -> bool:
+        """Return whether a table holds all that is seen."""
+        return isinstance(self.cells(past), HashedStates)
 
-def _of_rewards(
-    space: Space,
-    play: Callable[[], FirstPlay],
-    rows: FloatArray,
-    keeps: tuple[float, ...],
-    is_box: bool,
-    least: float = OF_REWARDS,
-) -> tuple[float, ...]:
-    """Return *keeps*, and a memory that rewards ask for, or (if not *is_box*) what is shown next.
+    def are_held(self, past: Past) -> bool:
+        """Return whether a table, or pairs of few numbers, hold all that is seen."""
+        cells, seen = self.cells(past), as_seen(self.play, self.rows, past)
+        in_pairs = np.ptp(seen, axis=0).astype(bool).sum() <= MOST_JOINT
+        return isinstance(cells, HashedStates) or (cells is not None and bool(in_pairs))
 
-    After a first memory another cue is asked for. One without cells that hold it isn't taken.
-    least: the share of rewards that it has to tell.
-    """
-    in_pairs = (2 + len(keeps)) * np.ptp(rows, axis=0).astype(bool).sum() <= MOST_JOINT
-    can_hold = in_pairs or hashed_cells(space, rows) is not None
-    for keep in missing_memories(play(), rows, Past(keeps), is_box, least) if can_hold else ():
-        found = (*keeps, keep)
-        cells = table_cells(space, play, Past(memories=found))
-        if isinstance(cells, HashedStates) or (cells is not None and in_pairs):
-            return found if keeps else _with_another_cue(space, play, rows, found)
-    return keeps
+    def with_own(self, past: Past) -> Past:
+        """Return *past*, with own actions, and what these were paid, where these tell rewards."""
+        acts, paid = "sees_actions" in self.chooses, "sees_rewards" in self.chooses
+        asked, of_actions = (self.play, self.rows), max(self.least, search.OF_ACTIONS)
+        if acts and search.acts_tell(*asked, past, of_actions):
+            keeps, kept = past.memories, search.KEPT_OF_ACTIONS
+            for more in (kept, kept[1:], kept[:1], ()):
+                memories = (*keeps, *(keep for keep in more if keep not in keeps))
+                both = replace(past, memories=memories, sees_actions=True)
+                if self.are_held(both) and (more or self.is_hashed(both)):
+                    past = both
+                    break
+        elif acts and search.again_tells(*asked, past, of_actions):
+            alone = replace(past, sees_actions=True)
+            past = alone if self.are_held(alone) else past
+        if acts and paid and search.rewards_tell(*asked, past, max(self.least, search.OF_PAID)):
+            one = replace(past, sees_rewards=True)
+            paid_too = replace(one, sees_actions=True)
+            by_action = replace(paid_too, held_by=(*past.held_by, self.rows.shape[1]))
+            pasts = [by_action, paid_too, one]
+            if self.play.last_actions.max() >= KEYS:
+                pasts.remove(by_action)  # which would hold some of them only
+            return next(filter(self.are_held, pasts), past)
+        return past
 
+    def with_memories(self, keeps: tuple[float, ...], is_box: bool) -> tuple[float, ...]:
+        """Return *keeps*, and a memory that rewards ask for, or (if not *is_box*) what comes next.
 
-def _with_another_cue(
-    space: Space, play: Callable[[], FirstPlay], rows: FloatArray, keeps: tuple[float, ...]
-) -> tuple[float, ...]:
-    """Return *keeps*, and what was before a change, if rewards ask for both and a table holds them.
+        After a first memory another cue is asked for. One without cells that hold it isn't taken.
+        """
+        n_varying = np.ptp(self.rows, axis=0).astype(bool).sum()
+        in_pairs = (2 + len(keeps)) * n_varying <= MOST_JOINT
+        if not (in_pairs or hashed_cells(self.space, self.rows) is not None):
+            return keeps
+        least = max(self.least, search.OF_REWARDS)
+        for keep in search.missing_memories(self.play, self.rows, Past(keeps), is_box, least):
+            found = (*keeps, keep)
+            cells = self.cells(Past(found))
+            if isinstance(cells, HashedStates) or (cells is not None and in_pairs):
+                return found if keeps else self._with_another_cue(found)
+        return keeps
 
-    Others would tell the time: that the first eight steps are over, of which a lag knows nothing.
-    """
-    cues = (keep for keep in missing_memories(play(), rows, Past(keeps), True) if keep < 0.0)
-    every = ((*keeps, cue) for cue in cues)
-    held = (both for both in every if _is_hashed(space, play, Past(memories=both)))
-    return next(held, keeps)
+    def _with_another_cue(self, keeps: tuple[float, ...]) -> tuple[float, ...]:
+        """Return *keeps*, and what was before a change, if rewards need both and a table holds it.
+
+        Others would tell the time: that the first eight steps are over, of which a lag knows
+        nothing.
+        """
+        missing = search.missing_memories(self.play, self.rows, Past(keeps), True)
+        every = ((*keeps, cue) for cue in missing if cue < 0.0)
+        return next((both for both in every if self.is_hashed(Past(both))), keeps)

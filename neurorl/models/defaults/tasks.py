@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable
 
 import gymnasium as gym
 import numpy as np
@@ -16,32 +15,10 @@ from neurorl.models.agent.fields import LOOKED_AT, AgentFields
 from neurorl.models.agent.gaussian_policy import Gaussian
 from neurorl.models.agent.past import NOTHING, PAST, sees_past
 from neurorl.models.agent.schedules import HarmonicDecay
+from neurorl.models.defaults import layers, rates
 from neurorl.models.defaults.deep import deep_on, has_patches
 from neurorl.models.defaults.few_values import number_cells
-from neurorl.models.defaults.layers import (
-    is_kept_up,
-    lambda_of,
-    misses_what_is_joint,
-    numbers_apart,
-    of_layers,
-    of_modules,
-    shows_images,
-    suits_layers,
-)
 from neurorl.models.defaults.observations import default_cells, default_features
-from neurorl.models.defaults.rates import (
-    LAMBDA_OF_ENDS,
-    LAMBDA_OF_NUMBERS,
-    LEAST_GAMMA,
-    TABLES,
-    UNSEEN,
-    UNSEEN_OF_TILES,
-    critic_features,
-    fields_of,
-    rates_of_numbers,
-    reward_scale,
-    value_of_random_play,
-)
 from neurorl.models.defaults.tables import is_table, past_for_table, table_cells
 from neurorl.models.features import Features, HashedStates, JointStates, OneHot, Select
 from neurorl.models.features.image_cells import ImageCells
@@ -105,54 +82,172 @@ def task_defaults(
         than cells tell together, or tiles are seen.
     There is a first play only if a field depends on it.
     """
-    play = functools.cache(lambda: first_play(env))
-    shares = can_share and not spiking_critic and not of_modules(named)
-    may_share = shares and not isinstance(env.observation_space, gym.spaces.Discrete)
-    is_other, chosen = _is_other({**named, "hidden": 0} if may_share else named), {}
-    shares_whole, gamma = shares and not sees_past(named), _gamma(env, named)
-    traces, others = _traces(named), {**named, "traces": ()}
-    is_seen_by_layers = (shares and not sees_past(others)) and (
-        has_patches(env.observation_space) if traces else shows_images(env, play)
-    )
-    if not (is_other or is_seen_by_layers):
-        chosen = _table(env, model, named, play, spiking_critic)
-        if _tells_at_once(chosen) and "gamma" not in named:
-            gamma = _GAMMA_AT_ONCE
-        is_seen_by_layers = shares_whole and (
-            misses_what_is_joint(env.observation_space, chosen, play)
-            or is_kept_up(env, chosen, play)
+    return _left_by(named, _Task(env, model, named, spiking_critic, can_share).fields())
+
+
+class _Task:
+    """Choose the fields of agents of one environment; arguments as of `task_defaults`."""
+
+    def __init__(
+        self, env: Environment, model: str, named: Named, spiking_critic: bool, can_share: bool
+    ) -> None:
+        self._env, self._model, self._named, self._is_spiking = env, model, named, spiking_critic
+        self._space, self._play = env.observation_space, functools.cache(lambda: first_play(env))
+        self._is_choice = not isinstance(env.action_space, gym.spaces.Box)
+        self._shares = can_share and not spiking_critic and not layers.of_modules(named)
+        self._gamma = _gamma(env, named)
+
+    def fields(self) -> PlainData:
+        """Return all fields that are chosen, those that are named among them."""
+        named, play, traces, table = self._named, self._play, _traces(self._named), PlainData()
+        shares_whole = self._shares and not sees_past(named)
+        sees_images = (self._shares and not sees_past({**named, "traces": ()})) and (
+            has_patches(self._space) if traces else layers.shows_images(self._env, play)
         )
-    if is_seen_by_layers:
-        return _left_by(named, of_layers(env, chosen, gamma, play(), traces))
-    if shares_whole and (apart := numbers_apart(env, chosen, named, play)) is not None:
-        lambda_ = LAMBDA_OF_ENDS if play().pays_at_ends else TABLES[model]["lambda_actor"]
-        chosen = deep_on(apart, lambda_, LAMBDA_OF_NUMBERS, {})
-    elif isinstance(chosen.get("cells"), (Select, ImageCells)):
-        has_layers = shares and suits_layers(env, chosen, play)
-        chosen = _of_tiles(env, chosen, named, gamma, has_layers, play)
-    if "trunk" not in chosen and _is_other(named):
-        chosen, gamma = {}, _gamma(env, named)  # hidden layers of modules see no table
-    if gamma != LEAST_GAMMA:
-        chosen["gamma"] = gamma
-    if isinstance(env.action_space, gym.spaces.Box):
-        chosen |= _for_numbers(chosen, play, gamma, "policy" in named)
-    if not (spiking_critic or "features" in chosen or "features" in named):
-        chosen |= _of_flags(env.observation_space, play)
-    is_choice = not isinstance(env.action_space, gym.spaces.Box)
-    if "reward_scale" not in {*named, *chosen}:
-        unseen = UNSEEN_OF_TILES if isinstance(chosen.get("cells"), Select) else UNSEEN
-        scale = reward_scale(play(), gamma, unseen, is_choice)
-        chosen["reward_scale"] = _OF_LARGE_TABLES * scale if _is_large(chosen, play()) else scale
-        if ("cells" not in chosen or "cells" in named) and not sees_past(named):
-            _warn_of_still_cells(env.observation_space, named.get("cells"), play())
-    if not (is_choice or spiking_critic or "critic" in {*named, *chosen}):
-        scale = {**chosen, **checked(named, ("reward_scale",))}["reward_scale"]
-        value = value_of_random_play(play(), gamma, scale)
-        chosen |= {"critic": Optimistic.name, "critic.initial_value": value}
-    if play.cache_info().currsize:
-        chosen["first_play_steps"] = play().steps
-        chosen["looks_at"] = _looks_at(env.observation_space, chosen, named, spiking_critic)
-    return _left_by(named, chosen)
+        is_joint = False
+        if not (sees_images or self._is_other()):
+            table = self._table()
+            if _tells_at_once(table) and "gamma" not in named:
+                self._gamma = _GAMMA_AT_ONCE
+            is_joint = shares_whole and (
+                layers.misses_what_is_joint(self._space, table, play)
+                or layers.is_kept_up(self._env, table, play)
+            )
+        if sees_images or is_joint:
+            return layers.of_layers(self._env, table, self._gamma, play(), traces)
+        return self._completed(self._on_cells(table, shares_whole))
+
+    def _is_other(self) -> bool:
+        """Return whether neither a table nor shared hidden layers go with what is named."""
+        may_share = self._shares and not isinstance(self._space, gym.spaces.Discrete)
+        return _is_other({**self._named, "hidden": 0} if may_share else self._named)
+
+    def _table(self) -> PlainData:
+        """Return the fields of an agent that learns a table, if its cells make one possible."""
+        named, space, play, past = self._named, self._space, self._play, NOTHING
+        cells = named.get("cells")
+        if cells is None and not _OTHER_CELLS.intersection(named):
+            if "memories" not in named and not self._is_spiking:
+                chooses = {name for name in PAST if named.get(name, True)}
+                past = past_for_table(space, play, "features" in named, chooses)
+            past = dataclasses.replace(past, **checked(named, PAST))
+            cells = table_cells(space, play, past, self._is_choice and not self._is_spiking)
+        if not isinstance(cells, (OneHot, JointStates, HashedStates, Select, ImageCells)):
+            return {}
+        fields = {**rates.fields_of(cells, self._model), **past.named}
+        if self._is_spiking and isinstance(cells, (Select, ImageCells)):
+            del fields["features"]
+        elif isinstance(cells, ImageCells) and "cells" not in named:
+            rows = play().all_numbers()
+            assert rows is not None  # they have chosen these cells
+            fields["features"] = rates.critic_features(cells, rows)
+        return fields
+
+    def _on_cells(self, table: PlainData, shares_whole: bool) -> PlainData:
+        """Return the fields of an agent that learns a *table*, or the same by hidden layers.
+
+        shares_whole: whether hidden layers may see numbers one by one.
+        """
+        env, named, play = self._env, self._named, self._play
+        if shares_whole and (apart := layers.numbers_apart(env, table, named, play)) is not None:
+            usual = rates.TABLES[self._model]["lambda_actor"]
+            lambda_ = rates.LAMBDA_OF_ENDS if play().pays_at_ends else usual
+            return deep_on(apart, lambda_, rates.LAMBDA_OF_NUMBERS, {})
+        if isinstance(table.get("cells"), (Select, ImageCells)):
+            table = self._of_tiles(table, self._shares and layers.suits_layers(env, table, play))
+        if "trunk" not in table and _is_other(named):
+            self._gamma = _gamma(env, named)
+            return {}  # hidden layers of modules see no table
+        return table
+
+    def _of_tiles(self, table: PlainData, has_layers: bool) -> PlainData:
+        """Return the fields of an agent with tiles or pixels, by hidden layers or without."""
+        cells = table["cells"]
+        repeats = self._repeats(isinstance(cells, Select), has_layers)
+        fields = {**table, **layers.lambda_of(table, self._gamma), **repeats}
+        if self._is_choice and not _OF_FALLING.intersection(self._named):
+            fields["schedule"] = HarmonicDecay.name
+        if not has_layers:
+            return fields
+        of_policy = {name.partition(".")[2]: value for name, value in repeats.items()}
+        kept = {name: table[name] for name in PAST if name in table}
+        lambda_ = fields["lambda_actor"]
+        return {**deep_on(cells, lambda_, lambda_, of_policy), **kept}
+
+    def _repeats(self, is_tiled: bool, has_layers: bool) -> PlainData:
+        """Return how often each action is repeated, if episodes are long or tiles have to search.
+
+        Long episodes have no repeats if actions that were held surely cost more in the first play;
+        tiles search if it saw no reward, and hidden layers on them if it saw one cost in every step
+        and held actions led as far as others.
+        Repeats fall as the agent learns.
+        """
+        if not self._is_choice or not self._named.keys().isdisjoint(_OF_REPEATS):
+            return {}
+        play, steps = self._play, most_steps(self._env) or 0
+        is_long = steps > _LONG and not play().holding_costs
+        repeats, falling = min(steps // _DRAWN, _MOST_REPEATS) if is_long else 1, _FALLING
+        searches = has_layers and play().costs_alike and play().holding_explores
+        if is_tiled and (play().pays_nothing or searches):
+            falling = _FALLING_SOON if has_layers and not is_long else _FALLING
+            repeats = max(repeats, _SEARCHING)
+        both = {"policy.repeats": repeats, "policy.repeats_decisions": falling}
+        return both if repeats > 1 else {}
+
+    def _completed(self, chosen: PlainData) -> PlainData:
+        """Return what is *chosen* with the fields that follow from it and from the first play."""
+        space, named, play, gamma = self._space, self._named, self._play, self._gamma
+        if gamma != rates.LEAST_GAMMA:
+            chosen["gamma"] = gamma
+        if not self._is_choice:
+            chosen |= self._for_numbers(chosen.get("cells"))
+        if not (self._is_spiking or "features" in chosen or "features" in named):
+            chosen |= self._of_flags()
+        if "reward_scale" not in {*named, *chosen}:
+            is_tiled = isinstance(chosen.get("cells"), Select)
+            unseen = rates.UNSEEN_OF_TILES if is_tiled else rates.UNSEEN
+            scale = rates.reward_scale(play(), gamma, unseen, self._is_choice)
+            if _is_large(chosen.get("cells"), play()):
+                scale *= _OF_LARGE_TABLES
+            chosen["reward_scale"] = scale
+            if ("cells" not in chosen or "cells" in named) and not sees_past(named):
+                _warn_of_still_cells(space, named.get("cells"), play())
+        if not (self._is_choice or self._is_spiking or "critic" in {*named, *chosen}):
+            scale = {**chosen, **checked(named, ("reward_scale",))}["reward_scale"]
+            value = rates.value_of_random_play(play(), gamma, scale)
+            chosen |= {"critic": Optimistic.name, "critic.initial_value": value}
+        if play.cache_info().currsize:
+            chosen["first_play_steps"] = play().steps
+            chosen["looks_at"] = self._looks_at(chosen)
+        return chosen
+
+    def _for_numbers(self, cells: Features | None) -> PlainData:
+        """Return the fields for actions that are numbers, with a policy unless one is named."""
+        if "policy" in self._named:
+            return rates.rates_of_numbers(cells, None)
+        play = self._play()
+        length = play.steps / max(1, len(play.rewards))
+        hold = int(np.clip(length / _HOLDS, 1, _LONGEST_HOLD))
+        explores = Gaussian(sigma_end=_STAYS, decisions=_NARROWS, hold=hold, natural=True)
+        return {**rates.rates_of_numbers(cells, self._gamma), "policy": explores}
+
+    def _of_flags(self) -> PlainData:
+        """Return features of a critic of many flags, as a field, if hardly any are set at times."""
+        if not isinstance(self._space, gym.spaces.MultiBinary):
+            return {}
+        rows, usual = self._play().all_numbers(), default_features(self._space)
+        features = usual if rows is None else rates.critic_features(usual, rows)
+        return {} if features is usual else {"features": features}
+
+    def _looks_at(self, chosen: Named) -> tuple[str, ...]:
+        """Return the fields that looks may change, as a user has them: those *chosen* here."""
+        named, others = self._named, _NEEDED_BY_LOOKS | _OTHER_CELLS
+        is_own = is_table(chosen.get("cells")) and not others.intersection(named)
+        if chosen.get("trunk") is not None:
+            of_numbers = PAST if is_own and chosen["cells"] == number_cells(self._space) else ()
+            return ("cells", *of_numbers) if is_own else ()
+        free = LOOKED_AT if is_own else ("reward_scale",)
+        return tuple(name for name in free if name not in named and not self._is_spiking)
 
 
 def _tells_at_once(chosen: Named) -> bool:
@@ -161,50 +256,16 @@ def _tells_at_once(chosen: Named) -> bool:
     return bool(chosen.get("sees_rewards") or (chosen.get("sees_actions") and is_last))
 
 
-def _of_tiles(
-    env: Environment,
-    chosen: Named,
-    named: Named,
-    gamma: float,
-    has_layers: bool,
-    play: Callable[[], FirstPlay],
-) -> PlainData:
-    """Return the fields of an agent whose cells are *chosen*, with hidden layers or without."""
-    cells = chosen["cells"]
-    repeats = _repeats(env, named, isinstance(cells, Select), has_layers, play)
-    fields = {**chosen, **lambda_of(chosen, gamma), **_schedule(env, named), **repeats}
-    if not has_layers:
-        return fields
-    of_policy = {name.partition(".")[2]: value for name, value in repeats.items()}
-    kept = {name: chosen[name] for name in PAST if name in chosen}
-    lambda_ = fields["lambda_actor"]
-    return {**deep_on(cells, lambda_, lambda_, of_policy), **kept}
-
-
-def _is_large(chosen: Named, play: FirstPlay) -> bool:
+def _is_large(cells: Features | None, play: FirstPlay) -> bool:
     """Return whether an output learns a table of many states, of which some were seen to pay."""
-    cells = chosen.get("cells")
-    return (
-        isinstance(cells, (OneHot, HashedStates)) and cells.size > _LARGE and not play.pays_nothing
-    )
+    is_many = isinstance(cells, (OneHot, HashedStates)) and cells.size > _LARGE
+    return is_many and not play.pays_nothing
 
 
 def _left_by(named: Named, chosen: Named) -> PlainData:
     """Return what is *chosen* but not *named*; no schedule if a field of a linear fall is."""
     taken = {*named, "schedule"} if _OF_FALLING.intersection(named) else named
     return {name: value for name, value in chosen.items() if name not in taken}
-
-
-def _looks_at(space: Space, chosen: Named, named: Named, spiking_critic: bool) -> tuple[str, ...]:
-    """Return the fields that looks may change, as a user would have them: those *chosen* here."""
-    is_own = is_table(chosen.get("cells")) and not (_NEEDED_BY_LOOKS | _OTHER_CELLS).intersection(
-        named
-    )
-    if chosen.get("trunk") is not None:
-        of_numbers = PAST if is_own and chosen["cells"] == number_cells(space) else ()
-        return ("cells", *of_numbers) if is_own else ()
-    free = LOOKED_AT if is_own else ("reward_scale",)
-    return tuple(name for name in free if name not in named and not spiking_critic)
 
 
 def _is_other(named: Named) -> bool:
@@ -222,74 +283,7 @@ def _gamma(env: Environment, named: Named) -> float:
     if isinstance(gamma, (int, float)) and 0 <= gamma <= 1:
         return gamma
     gamma = round(1.0 - _HORIZONS / (most_steps(env) or 1), 3)
-    return min(max(LEAST_GAMMA, gamma), _LARGEST_GAMMA)
-
-
-def _schedule(env: Environment, named: Named) -> PlainData:
-    """Return a schedule that falls after many decisions, unless actions are numbers."""
-    if isinstance(env.action_space, gym.spaces.Box) or _OF_FALLING.intersection(named):
-        return {}
-    return {"schedule": HarmonicDecay.name}
-
-
-def _repeats(
-    env: Environment,
-    named: Named,
-    is_tiled: bool,
-    has_layers: bool,
-    play: Callable[[], FirstPlay],
-) -> PlainData:
-    """Return how often each action is repeated, if episodes are long or tiles have to search.
-
-    Long episodes have no repeats if actions that were held surely cost more in the first play;
-    tiles search if it saw no reward, and hidden layers on them if it saw one cost in every step and
-    held actions led as far as others.
-    Repeats fall as the agent learns.
-    """
-    if isinstance(env.action_space, gym.spaces.Box) or not named.keys().isdisjoint(_OF_REPEATS):
-        return {}
-    steps = most_steps(env) or 0
-    is_long = steps > _LONG and not play().holding_costs
-    repeats, falling = min(steps // _DRAWN, _MOST_REPEATS) if is_long else 1, _FALLING
-    searches = has_layers and play().costs_alike and play().holding_explores
-    if is_tiled and (play().pays_nothing or searches):
-        falling = _FALLING_SOON if has_layers and not is_long else _FALLING
-        repeats = max(repeats, _SEARCHING)
-    return {"policy.repeats": repeats, "policy.repeats_decisions": falling} if repeats > 1 else {}
-
-
-def _for_numbers(chosen: Named, play: Any, gamma: float, is_named: bool) -> PlainData:
-    """Return the fields for actions that are numbers, with a policy unless one is named."""
-    rates = rates_of_numbers(chosen.get("cells"), None if is_named else gamma)
-    if is_named:
-        return rates
-    length = play().steps / max(1, len(play().rewards))
-    hold = int(np.clip(length / _HOLDS, 1, _LONGEST_HOLD))
-    explores = Gaussian(sigma_end=_STAYS, decisions=_NARROWS, hold=hold, natural=True)
-    return {**rates, "policy": explores}
-
-
-def _table(
-    env: Environment, model: str, named: Named, play: Any, spiking_critic: bool
-) -> PlainData:
-    """Return the fields of an agent that learns a table, if its cells make one possible."""
-    space, cells = env.observation_space, named.get("cells")
-    past = NOTHING
-    if cells is None and not _OTHER_CELLS.intersection(named):
-        if "memories" not in named and not spiking_critic:
-            chooses = {name for name in PAST if named.get(name, True)}
-            past = past_for_table(space, play, "features" in named, chooses)
-        past = dataclasses.replace(past, **checked(named, PAST))
-        is_fine = not (spiking_critic or isinstance(env.action_space, gym.spaces.Box))
-        cells = table_cells(space, play, past, is_fine)
-    if not isinstance(cells, (OneHot, JointStates, HashedStates, Select, ImageCells)):
-        return {}
-    fields = {**fields_of(cells, model), **past.named}
-    if spiking_critic and isinstance(cells, (Select, ImageCells)):
-        del fields["features"]
-    elif isinstance(cells, ImageCells) and "cells" not in named:
-        fields["features"] = critic_features(cells, play().all_numbers())
-    return fields
+    return min(max(rates.LEAST_GAMMA, gamma), _LARGEST_GAMMA)
 
 
 def _traces(named: Named) -> tuple[float, ...] | None:
@@ -302,15 +296,6 @@ def checked(named: Named, names: Iterable[str]) -> PlainData:
     """Return what is named of these. Raises DescriptionError for other types and ranges."""
     checks = checks_of(AgentFields)
     return {name: checks[name](f"agent.{name}", named[name]) for name in names if name in named}
-
-
-def _of_flags(space: Space, play: Any) -> PlainData:
-    """Return the features of a critic of many flags, as a field, if hardly any are set at times."""
-    if not isinstance(space, gym.spaces.MultiBinary) or play().all_numbers() is None:
-        return {}
-    usual = default_features(space)
-    features = critic_features(usual, play().all_numbers())
-    return {} if features is usual else {"features": features}
 
 
 def _warn_of_still_cells(space: Space, cells: Features | None, play: FirstPlay) -> None:
