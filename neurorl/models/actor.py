@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 import numpy as np
 
@@ -110,81 +109,60 @@ def actor_network(
     nodes: list[Node] = [Source("input", n_inputs, kind)]
     if bias:
         nodes.append(Source("bias", 1, kind))
-    wiring = _Wiring(Plasticity(trace_tau, -bound, bound), dt)
+    plasticity = Plasticity(trace_tau, -bound, bound)
+    first: list[Projection] = []
+    later: list[Projection] = []  # last, so that initial weights of the first don't depend on them
+
+    def connect(
+        pre: str,
+        post: str,
+        spread: float,
+        lags: Sequence[int] = (),
+        learns: Plasticity = plasticity,
+        blocks: int = 1,
+        signed: bool = False,
+    ) -> None:
+        """Add a projection, and one more for each of the *lags*; weights within +-*spread*."""
+        weights = Uniform(-spread, spread) if spread else 0.0
+        name = f"{pre}_{post}"
+        one = Projection(name, pre, post, weights, blocks, signed=signed, plasticity=learns)
+        first.append(one)
+        later.extend(replace(one, name=f"{name}_lag{lag}", delay=lag * dt) for lag in lags)
+
+    def recall(
+        name: str, pre: str, post: str, weights: Uniform | float, steps: int, blocks: int = 1
+    ) -> None:
+        """Add a projection that brings back what *pre* did so many *steps* ago."""
+        now = Projection(name, pre, post, weights, blocks, plasticity=plasticity)
+        later.append(replace(now, delay=steps * dt))
+
     sizes = (*hidden_sizes(hidden), 1)
     names = [hidden_name(below) for below in range(len(sizes) - 1, 0, -1)] + ["output"]
     for k, (name, size) in enumerate(zip(names, sizes, strict=True)):
         nodes.append(Population(name, modules * size, neuron))
         is_output = name == "output"
         if k:
-            wiring.connect(names[k - 1], name, initial_output, lags, modules, signed)
+            connect(names[k - 1], name, initial_output, lags, blocks=modules, signed=signed)
         else:
             spread = initial_output if is_output else initial_hidden
-            wiring.connect("input", name, spread, range(0) if currents else lags)
+            connect("input", name, spread, () if currents else lags)
         if bias:
             # Hidden units spike rarely, so a bias with a trace would learn too fast beside them.
-            own = dataclasses.replace(wiring.plasticity, trace_tau=0.0 if k else trace_tau)
-            wiring.connect("bias", name, 0.0 if is_output else initial_hidden, plasticity=own)
+            own = replace(plasticity, trace_tau=0.0 if k else trace_tau)
+            connect("bias", name, 0.0 if is_output else initial_hidden, learns=own)
         for lag, tap in enumerate(taps, 1):
-            wiring.recall(f"{name}_history_{lag}", name, name, tap, lag, modules * size)
-    first, drawn = names[0], Uniform(-initial_hidden, initial_hidden)
+            recall(f"{name}_history_{lag}", name, name, tap, lag, modules * size)
+    lowest, drawn = names[0], Uniform(-initial_hidden, initial_hidden)
     for delay in input_delays:
-        wiring.recall(f"input_{first}_delay{delay}", "input", first, drawn, delay)
+        recall(f"input_{lowest}_delay{delay}", "input", lowest, drawn, delay)
     for delay in hidden_delays:
         spread = initial_hidden * min(1.0, n_inputs / (modules * sizes[0])) ** 0.5
         drawn = Uniform(-spread, spread)
-        wiring.recall(f"{first}_delay{delay}", first, first, drawn, delay)
+        recall(f"{lowest}_delay{delay}", lowest, lowest, drawn, delay)
     if critic:
         nodes += [Source("critic_input", critic_inputs, kind), Population("critic", critic, neuron)]
-        wiring.connect("critic_input", "critic", 0.0)
-    return Network(tuple(nodes), (*wiring.first, *wiring.later), dt)
-
-
-@dataclass
-class _Wiring:
-    """Collect the projections of an actor network.
-
-    plasticity: the default of every projection. dt: seconds.
-    first, later: later ones come last, so that initial weights of the first don't depend on them.
-    """
-
-    plasticity: Plasticity
-    dt: float
-    first: list[Projection] = field(default_factory=list)
-    later: list[Projection] = field(default_factory=list)
-
-    def connect(
-        self,
-        pre: str,
-        post: str,
-        spread: float,
-        lags: range = range(0),
-        blocks: int = 1,
-        signed: bool = False,
-        plasticity: Plasticity | None = None,
-    ) -> None:
-        """Add a projection, and one more for each of the *lags*; weights within +-*spread*."""
-        weights = Uniform(-spread, spread) if spread else 0.0
-        name, plastic = f"{pre}_{post}", plasticity or self.plasticity
-        self.first.append(Projection(name, pre, post, weights, blocks, None, None, signed, plastic))
-        for lag in lags:
-            self.recall(f"{name}_lag{lag}", pre, post, weights, lag, blocks, signed)
-
-    def recall(
-        self,
-        name: str,
-        pre: str,
-        post: str,
-        weights: Uniform | float,
-        steps: int,
-        blocks: int = 1,
-        signed: bool = False,
-    ) -> None:
-        """Add a projection that brings back what *pre* did so many *steps* ago."""
-        delay, plastic = steps * self.dt, self.plasticity
-        self.later.append(
-            Projection(name, pre, post, weights, blocks, None, delay, signed, plastic)
-        )
+        connect("critic_input", "critic", 0.0)
+    return Network(tuple(nodes), (*first, *later), dt)
 
 
 def history_taps(lags: int, history: Sequence[float], bound: float) -> tuple[float, ...]:
