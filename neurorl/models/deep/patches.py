@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from neurorl.errors import DescriptionError
 from neurorl.network.connectors import Ends, Sparse
 from neurorl.network.limits import MAX_SIZE
-from neurorl.network.serialization import positive, several
+from neurorl.network.serialization import Range, positive
 from neurorl.network.synapse_list import SynapseList
 
 
@@ -28,20 +29,17 @@ class Patches(Sparse):
     K the numbers in a patch. In a network each synapse has its copy.
     """
 
-    shape: tuple[int, ...]
+    shape: Annotated[tuple[int, ...], Range(1, 2**53)]
     side: int = 3
-    filters: int = 16
-    images: int = 1
+    filters: Annotated[int, Range(1, MAX_SIZE)] = 16
+    images: Annotated[int, Range(1, MAX_SIZE)] = 1
 
     def __post_init__(self) -> None:
-        shape = tuple(positive("Patches.shape", n) for n in several("Patches.shape", self.shape))
-        object.__setattr__(self, "shape", shape)
-        positive("Patches.filters", self.filters, most=MAX_SIZE)
-        positive("Patches.images", self.images, most=MAX_SIZE)
-        if len(shape) != 3:
+        super().__post_init__()
+        if len(self.shape) != 3:
             what = "needs rows, columns and channels"
-            raise DescriptionError("Patches.shape", what, got=shape)
-        positive("Patches.side", self.side, most=min(shape[:2]))
+            raise DescriptionError("Patches.shape", what, got=self.shape)
+        positive("Patches.side", self.side, most=min(self.shape[:2]))
 
     @property
     def n_inputs(self) -> int:

@@ -226,15 +226,13 @@ class Concat(FromNumbers):
     keys: keys of a Dict or places in a Tuple, in the order of *parts*; empty: a whole Tuple.
     """
 
-    parts: tuple[Features, ...]
-    keys: tuple[str | int, ...] = ()
+    parts: Annotated[tuple[Features, ...], several]
+    keys: Annotated[tuple[str | int, ...], several] = ()
 
     def __post_init__(self) -> None:
-        parts = several("Concat.parts", self.parts)
-        if not all(isinstance(part, Features) for part in parts):
+        super().__post_init__()
+        if not all(isinstance(part, Features) for part in self.parts):
             raise DescriptionError("Concat.parts", "not features", got=quoted(self.parts))
-        object.__setattr__(self, "parts", parts)
-        object.__setattr__(self, "keys", several("Concat.keys", self.keys))
         positive("Concat.parts", len(self.parts), most=MAX_PARTS)
         check_limit("Concat", "features", self.size, MAX_FEATURES)
 

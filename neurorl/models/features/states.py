@@ -79,25 +79,23 @@ class JointStates(OfState):
     Dict, in this order; empty for a Tuple or an array.
     """
 
-    sizes: tuple[int, ...]
-    starts: tuple[int, ...]
-    keys: tuple[str | int, ...] = ()
+    sizes: Annotated[tuple[int, ...], Range(1, MAX_FEATURES)]
+    starts: Annotated[tuple[int, ...], several]
+    keys: Annotated[tuple[str | int, ...], several] = ()
 
     start = 0
 
     def __post_init__(self) -> None:
-        sizes = whole_numbers("JointStates.sizes", self.sizes, most=MAX_FEATURES)
-        starts = several("JointStates.starts", self.starts)
-        starts = tuple(int(number("JointStates.starts", n, *_STARTS)) for n in starts)
-        keys = tuple(several("JointStates.keys", self.keys))
-        positive("JointStates.sizes", len(sizes), most=MAX_PARTS)
-        for name, values in (("sizes", sizes), ("starts", starts), ("keys", keys)):
-            if len(values) != len(sizes) and (name != "keys" or values):
+        super().__post_init__()
+        starts = tuple(int(number("JointStates.starts", n, *_STARTS)) for n in self.starts)
+        object.__setattr__(self, "starts", starts)
+        positive("JointStates.sizes", len(self.sizes), most=MAX_PARTS)
+        for name, values in (("starts", starts), ("keys", self.keys or starts)):
+            if len(values) != len(self.sizes):
+                got, limit = len(values), len(self.sizes)
                 what = "must be as many as sizes"
-                got, limit = len(values), len(sizes)
                 raise DescriptionError(f"JointStates.{name}", what, got=got, limit=limit)
-            object.__setattr__(self, name, values)
-        check_limit("JointStates", "states", math.prod(sizes), MAX_FEATURES)
+        check_limit("JointStates", "states", math.prod(self.sizes), MAX_FEATURES)
 
     @functools.cached_property
     def size(self) -> int:

@@ -194,10 +194,9 @@ class Equations(Neuron):
         for where in ("parameters", "initial", "inputs"):
             for name in getattr(self, where):
                 _check_is_name(where, name)
-        kinds = {"parameter": self.parameters, "state variable": state, "name of its own": _OWN}
         for name in self.parameters:
-            for kind, names in kinds.items():
-                if kind != "parameter" and name in names:
+            for kind, names in (("state variable", state), ("name of its own", _OWN)):
+                if name in names:
                     raise DescriptionError(f"parameters[{name!r}]", f"is also a {kind}")
         for name in self.inputs:
             if name in self.parameters or name in _OWN:
@@ -232,12 +231,12 @@ class Equations(Neuron):
 
     def _noisy(self, threshold: Expression) -> Expression:
         """Return the threshold with the noise added on its left."""
-        tree = threshold.tree
-        if not isinstance(tree, Binary) or tree.op not in (">", ">="):
+        tree, sides = threshold.tree, _margin(threshold)
+        if sides is None or not isinstance(tree, Binary):
             place = TextPlace("threshold", self.threshold)
             what, remedy = "noise needs a threshold `left > right`", "write it so, or take noise=0"
             raise place.problem(0, what, remedy)
-        left, right = render(tree.left, TEXT), render(tree.right, TEXT)
+        left, right = sides.left.text, sides.right.text
         return Expression(f"{left} + noise_width*logistic {tree.op} {right}")
 
 
