@@ -108,9 +108,9 @@ class ImageCells(Features):
         singles = self._scales[self._unusual(observation)].ravel()
         x[singles] = 1.0
         singles = np.flatnonzero(x)
-        patches = self._patches[singles].ravel()
+        patches, weights = (of_all[singles].ravel() for of_all in self._patches)
         counts = np.bincount(patches, minlength=self.n_patches + 1)[:-1]
-        hashes = np.bincount(patches, self._weights[singles].ravel(), self.n_patches + 1)
+        hashes = np.bincount(patches, weights, self.n_patches + 1)
         jointly = np.flatnonzero(counts >= _TOGETHER)
         x[self.n_single + _HASHES * jointly + hashes[jointly].astype(np.int64) % _HASHES] = 1.0
         return x
@@ -141,12 +141,12 @@ class ImageCells(Features):
         return np.stack(columns, axis=1)
 
     @functools.cached_property
-    def _neighbours(self) -> tuple[IntArray, IntArray]:
-        """Return, for each block of all scales, its patches, and its corner in each of them.
+    def _patches(self) -> tuple[IntArray, FloatArray]:
+        """Return the patches that each single cell is in, and what it adds to their hashes.
 
-        Both are ``(blocks, 4)``; the number of patches stands for a patch beyond the edge.
+        Both are ``(n_single, 4)``; the number of patches stands for a patch beyond the edge.
         """
-        patches, corners, base = [], [], 0
+        patches, base = [], 0
         for height, width in self.grids:
             rows, columns = max(1, height - 1), max(1, width - 1)
             y, x = (axis.ravel() for axis in np.indices((height, width)))
@@ -156,19 +156,9 @@ class ImageCells(Features):
                 is_there = (top >= 0) & (top < rows) & (left >= 0) & (left < columns)
                 for_each.append(np.where(is_there, base + top * columns + left, self.n_patches))
             patches.append(np.stack(for_each, axis=1))
-            corners.append(np.broadcast_to(np.arange(4), patches[-1].shape))
             base += rows * columns
-        return np.concatenate(patches), np.concatenate(corners)
-
-    @functools.cached_property
-    def _patches(self) -> IntArray:
-        """Return the patches that each single cell is in, ``(n_single, 4)``."""
-        return np.repeat(self._neighbours[0], self.n_contents, axis=0)
-
-    @functools.cached_property
-    def _weights(self) -> FloatArray:
-        """Return what each single cell adds to the hashes of its patches, ``(n_single, 4)``."""
-        corners = self._neighbours[1][:, None, :]
-        part = np.arange(self.n_contents)[None, :, None] * 4 + corners
+        of_blocks = np.concatenate(patches)
+        parts = np.arange(self.n_contents)[:, None] * 4 + np.arange(4)  # thing and corner
         powers = np.array([pow(_ROOT, k, _HASHES) for k in range(_HASHES - 1)], dtype=np.float64)
-        return np.asarray(powers[part.reshape(-1, 4) % (_HASHES - 1)])
+        weights = np.tile(powers[parts % (_HASHES - 1)], (len(of_blocks), 1))
+        return np.repeat(of_blocks, self.n_contents, axis=0), weights
