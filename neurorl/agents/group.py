@@ -86,15 +86,9 @@ class AgentGroup(abc.ABC):
     ) -> None:
         """Train until each agent has played *total_episodes*, or taken *total_steps*, in total.
 
-        callback: called with the agent's number after each of its episodes. Warns with
-        `PopulationWarning` of findings of `neurorl.diagnostics.monitor`, and with
-        `EnvironmentWarning` of an episode that doesn't end.
-
-        If it stops within episodes, after so many steps, by Ctrl-C (between two values that `play`
-        yields) or by an error in a callback, the next call goes on with the same results. Raises
-        EnvError for a reward or an observation that isn't finite, before anything is learned from
-        it, DivergenceError if learned values aren't, and RunError if an episode must be played
-        again but the environment doesn't repeat itself.
+        callback: called with the agent's number after each of its episodes. Warns, stops (between
+        two values that `play` yields), goes on and raises as `LearningAgent.learn`; RunError if an
+        episode must be played again but the environment doesn't repeat itself.
         """
         with held_interrupts() as interrupt:
             for _ in self.play(Budget(total_episodes, total_steps), callback):

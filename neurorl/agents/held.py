@@ -188,18 +188,15 @@ class HeldAgent(abc.ABC):
         """
         self._refuse_in_training("restore")
         self._predictors.clear()
-        before = self._state_or_none()
+        before = None
+        with suppress(DivergenceError):
+            before = self.state()
         try:
             self._replicas.restore(0, state, moved)
         except RunError:
             if before is not None:
                 self._replicas.restore(0, before)
             raise
-
-    def _state_or_none(self) -> State | None:
-        with suppress(DivergenceError):
-            return self.state()
-        return None
 
     def adopt(self, state: State) -> None:
         """Take, before any learning, the weights and the critic of another agent's `state`.
