@@ -110,11 +110,7 @@ class Player:
         self._loop.active[k] = False
 
     def see(
-        self,
-        k: int,
-        observation: Shown,
-        action_mask: object = None,
-        reward: float | None = None,
+        self, k: int, observation: Shown, action_mask: object = None, reward: float | None = None
     ) -> None:
         """Show replica k an observation. Raises ArgumentError for one of another space.
 

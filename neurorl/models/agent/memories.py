@@ -85,11 +85,7 @@ class Memories:
         return np.append(numbers, reward) if self._past.sees_rewards else numbers.ravel()
 
     def see(
-        self,
-        i: int,
-        observation: Shown,
-        action: npt.ArrayLike | None = None,
-        reward: float = 0.0,
+        self, i: int, observation: Shown, action: npt.ArrayLike | None = None, reward: float = 0.0
     ) -> FloatArray:
         """Return the observation of environment *i* extended by its memories, and remember it.
 

@@ -54,7 +54,7 @@ def memories_for(play: FirstPlay, rows: FloatArray, most: int) -> tuple[float, .
     of three numbers.
     """
     lengths = play.lengths
-    if len(rows) < _LEAST_ROWS or len(rows) != sum(lengths) or len(play.actions) != play.steps:
+    if not is_long(play, rows):
         return ()
     rows = varying(rows)
     if not 0 < rows.shape[1] <= most // 2:
@@ -71,6 +71,12 @@ def memories_for(play: FirstPlay, rows: FloatArray, most: int) -> tuple[float, .
         cubes = products(scaled(rows[now]), 3)[1:]
         return best if _telling(seen, change, past, 2, cubes) else ()
     return best
+
+
+def is_long(play: FirstPlay, rows: FloatArray) -> bool:
+    """Return whether *rows* are all observations of a play, of so many steps, all kept."""
+    is_whole = len(rows) == sum(play.lengths) and len(play.actions) == play.steps
+    return is_whole and len(rows) >= _LEAST_ROWS
 
 
 def has_rows_for_cubes(seen: FloatArray) -> bool:

@@ -131,11 +131,7 @@ def numbers_apart(
 
 
 def of_layers(
-    env: Environment,
-    table: Named,
-    gamma: float,
-    play: FirstPlay,
-    traces: tuple[float, ...] | None = None,
+    env: Environment, table: Named, gamma: float, play: FirstPlay, traces: tuple[float, ...] | None
 ) -> PlainData:
     """Return the fields of hidden layers that see what is shown, as no *table* learns it.
 

@@ -18,6 +18,7 @@ from neurorl.models.agent.past import KEYS, PAST, Past
 from neurorl.models.defaults.hidden_state import (
     flags_of_actions,
     has_rows_for_cubes,
+    is_long,
     products,
     residuals_of,
     scaled,
@@ -60,7 +61,6 @@ _BETTER = 1.05
 _CURVED = 0.05
 """Ask so much more of products of a memory with what is seen, without actions: they also follow
 what bends. In a bakery and a bicycle hire that hide nothing they tell 2 %."""
-_LEAST_ROWS = 500
 _MOST_NUMBERS, _MOST_VALUES = 11, 64
 """Ask about what is shown next only of so few numbers, each of so few values."""
 _MOST_SEEN = 512
@@ -68,11 +68,7 @@ _MOST_TERMS = 60
 
 
 def missing_memories(
-    play: FirstPlay,
-    rows: FloatArray,
-    have: Past,
-    is_box: bool,
-    least: float = OF_REWARDS,
+    play: FirstPlay, rows: FloatArray, have: Past, is_box: bool, least: float = OF_REWARDS
 ) -> tuple[float, ...]:
     """Return the memories that tell what an agent with what it *has* can't, best first.
 
@@ -153,16 +149,12 @@ def rewards_tell(play: FirstPlay, rows: FloatArray, have: Past, least: float = O
 
 
 def kept_by_values(
-    play: FirstPlay,
-    rows: FloatArray,
-    have: Sequence[float],
-    chooses: Collection[str] = PAST,
-    least: float = OF_REWARDS,
+    play: FirstPlay, rows: FloatArray, have: Sequence[float], chooses: Collection[str] = PAST
 ) -> tuple[Past, ...]:
     """Return what to keep by the values of a number in place of memories, best first.
 
     It tells much more of the rewards than the memories that were found, *have*. chooses: the fields
-    that may be chosen. rows, least: as of `missing_memories`.
+    that may be chosen. rows: as of `missing_memories`.
     """
     n_varying = np.ptp(rows, axis=0).astype(bool).sum() if len(rows) else 0
     if not (1 <= n_varying <= _MOST_NUMBERS and _is_enough(play, rows)):
@@ -178,7 +170,7 @@ def kept_by_values(
     kept.append(_remembered(rows, play.lengths, have)[:, n:])
     columns = {float(k): one for k, all_ in enumerate(kept) if (one := varying(all_[now])).size}
     search = _Search(varying(rows)[now], flags_of_actions(play), columns, curved=math.inf)
-    gains = {int(k): gain for gain, k in search.gains(rewards_of(play), 0.0, least)}
+    gains = {int(k): gain for gain, k in search.gains(rewards_of(play), 0.0, OF_REWARDS)}
     of_memories = gains.pop(len(each), 0.0)
     better = [k for k, gain in gains.items() if gain > _OVER_MEMORIES * of_memories]
     return tuple(each[k] for k in sorted(better, key=gains.__getitem__, reverse=True))
@@ -216,8 +208,7 @@ def _again(play: FirstPlay, actions: FloatArray) -> FloatArray:
 
 def _is_enough(play: FirstPlay, rows: FloatArray) -> bool:
     """Return whether a play has so many steps, all kept, and *rows* so few numbers."""
-    is_whole = len(rows) == sum(play.lengths) and len(play.actions) == play.steps
-    return len(rows) >= _LEAST_ROWS and is_whole and rows.shape[1] <= _MOST_SEEN
+    return is_long(play, rows) and rows.shape[1] <= _MOST_SEEN
 
 
 def _of_rewards(
