@@ -85,9 +85,9 @@ class LayersInC:
             is_whole = isinstance(group.numbers, slice)
             fields |= {
                 "delay": group.delay,
-                "start": group.start,
+                "start": group.synapses.start,
                 "numbers": None if is_whole else np.asarray(group.numbers),
-                "post": group.post,
+                "post": group.synapses.post,
                 "trace": None if place is None else place + number * p.n_pre * trace.itemsize,
             }
             made.append(c.Projection(**fields))

@@ -17,8 +17,8 @@ import numpy as np
 
 from neurorl.backends.base import Raster
 from neurorl.learning.levels import Eligibility, remember
-from neurorl.learning.plan import InputProjection, Layer, Plastic
-from neurorl.learning.tags import Post, PostFactors, depressing, tags, traces
+from neurorl.learning.plan import InputProjection, Layer
+from neurorl.learning.tags import PostFactors, depressing, tags, traces
 from neurorl.numerics.arrays import Array, FloatArray, zeros_on_lines
 from neurorl.numerics.elementary import on_grid
 from neurorl.rules.three_factor import arrivals, window_traces
@@ -76,29 +76,23 @@ class SynapseMemory:
         if layer.rule.pairs_spikes:
             pairs = constants.depression * powers
             taken, held[...] = depressing(post.raster, held, constants.post_decay, pairs, gate)
-        x, of_window = [], Post(post.factors, taken, powers)
+        x_of, factors, left = [], post.factors, constants.left(n_steps)
         for p in layer.into:
             came = arrived[p.name] if arrived else self.arrived(p, spikes[p.pre], n_steps)
-            x.append(self._remember_window(p, came, of_window, constants.left(n_steps), carries))
-        return x
+            before, e = self.trace[p.name], self.eligibility[p.name]
+            x = traces(came, p.trace_decay, before)
+            if carries:
+                last = np.stack([one[-1].reshape(len(before), -1) for one in x], axis=1)
+                before[...] = last.reshape(before.shape)
+            remember(e, left, tags(p.groups, came, x, factors, taken, powers, e.shape))
+            x_of.append(x)
+        return x_of
 
     def go_on(self, layer: Layer, raster: Raster) -> None:
         """Bring the slow trace of a population to the end of a window."""
         if layer.key in self.slow_trace:
             slow = self.slow_trace[layer.key]
             slow[...] = self._slow(layer, raster)[-1].reshape(slow.shape)
-
-    def _remember_window(
-        self, p: Plastic, arrived: list[FloatArray], post: Post, left: float, carries: bool
-    ) -> list[FloatArray]:
-        """Let a projection's eligibilities take a window in; *left*: what it leaves of them."""
-        held, e = self.trace[p.name], self.eligibility[p.name]
-        x = traces(arrived, p.trace_decay, held)
-        if carries:
-            last = np.stack([one[-1].reshape(len(held), -1) for one in x], axis=1)
-            held[...] = last.reshape(held.shape)
-        remember(e, left, tags(p.groups, arrived, x, post, e.shape))
-        return x
 
     def deliver(self, spikes: Mapping[str, Array]) -> None:
         """Keep the last spikes of a window, once all eligibilities have taken it in."""

@@ -21,7 +21,8 @@ import numpy.typing as npt
 
 from neurorl.backends.base import Raster
 from neurorl.network.description import Network
-from neurorl.numerics.arrays import BoolArray, FloatArray, Int32Array, IntArray
+from neurorl.network.synapse_list import SynapseList
+from neurorl.numerics.arrays import BoolArray, FloatArray, Int32Array
 from neurorl.numerics.elementary import on_grid
 from neurorl.rules.three_factor import outer_sum, window_traces
 
@@ -33,20 +34,17 @@ _GATHERED = 2**18
 class SynapseGroup:
     """Hold those synapses of a sparse projection that have one delay.
 
-    delay: in steps; 0 for a current. numbers: which of the projection's synapses they are.
-    pre, post: their neurons, ``(n,)``, in the order of *pre*. n_pre: number of presynaptic neurons.
+    delay: in steps; 0 for a current. synapses: they alone. numbers: which of the projection's.
     """
 
     delay: int
+    synapses: SynapseList
     numbers: slice | npt.NDArray[np.intp]
-    pre: Int32Array
-    post: Int32Array
-    n_pre: int
 
     @cached_property
-    def start(self) -> IntArray:
-        """Return the number of each presynaptic neuron's first synapse, ``(n_pre + 1,)``."""
-        return np.searchsorted(self.pre, np.arange(self.n_pre + 1))
+    def pre(self) -> Int32Array:
+        """Return the presynaptic neuron of each, ``(n,)``."""
+        return self.synapses.pre
 
     def sums(self, x: FloatArray, f: FloatArray, n_replicas: int = 1) -> FloatArray:
         """Return ``sum_t x_pre(t) f_post(t)`` of each synapse, ``(n_replicas, n)``, by no matrix.
@@ -61,7 +59,7 @@ class SynapseGroup:
         size = max(1, _GATHERED // (len(x) * n_replicas))
         for first in range(0, len(self.pre), size):
             part = slice(first, first + size)
-            left, right = by_pre[:, self.pre[part]], by_post[:, self.post[part]]
+            left, right = by_pre[:, self.pre[part]], by_post[:, self.synapses.post[part]]
             np.einsum("rst,rst->rs", left, right, out=total[:, part])
         return total
 
@@ -71,7 +69,7 @@ class SynapseGroup:
         x: what arrives, ``(..., n_pre)``. w: of all synapses of the projection. into: ``(..., n)``.
         """
         for arrives, q in zip(np.atleast_2d(x), np.atleast_2d(into), strict=True):
-            np.add.at(q, self.post, arrives[self.pre] * w[self.numbers])
+            np.add.at(q, self.synapses.post, arrives[self.pre] * w[self.numbers])
 
 
 def groups_by_delay(network: Network, name: str) -> tuple[SynapseGroup, ...]:
@@ -79,15 +77,9 @@ def groups_by_delay(network: Network, name: str) -> tuple[SynapseGroup, ...]:
     synapses, delays = network.synapses(name), network.synapse_delays(name)
     if synapses is None:
         return ()
-    pre, post = synapses.pre, synapses.post
     if delays is None or not len(delays):
-        return (SynapseGroup(network.delay_steps(name), slice(None), pre, post, synapses.n_pre),)
-    groups = []
-    for delay in np.unique(delays):
-        numbers = np.flatnonzero(delays == delay)
-        group = SynapseGroup(int(delay), numbers, pre[numbers], post[numbers], synapses.n_pre)
-        groups.append(group)
-    return tuple(groups)
+        return (SynapseGroup(network.delay_steps(name), synapses, slice(None)),)
+    return tuple(SynapseGroup(int(d), *synapses.part(delays == d)) for d in np.unique(delays))
 
 
 @dataclass(frozen=True)
@@ -112,19 +104,6 @@ class PostFactors:
         n = self.numbers.shape[-1] // n_replicas
         mine = slice(k * n, (k + 1) * n)
         return PostFactors(self.raster[:, mine], self.numbers[..., mine], self.is_gain)
-
-
-@dataclass(frozen=True, eq=False)
-class Post:
-    """Hold what neurons contribute to the eligibilities of their synapses.
-
-    factors: f on the grid. depressing: ``d**(W-1-t) g A y(t)`` on the grid, None for rules that
-    don't pair spikes. powers: ``d**(W-1-t)``, ``(W,)``.
-    """
-
-    factors: FloatArray
-    depressing: FloatArray | None
-    powers: FloatArray
 
 
 def depressing(
@@ -158,25 +137,29 @@ def tags(
     groups: Sequence[SynapseGroup],
     arrived: Sequence[FloatArray],
     x: Sequence[FloatArray],
-    post: Post,
+    factors: FloatArray,
+    taken: FloatArray | None,
+    powers: FloatArray,
     shape: tuple[int, ...],
 ) -> FloatArray:
     """Return S of a projection's synapses, of *shape*, which has the replicas as its first axis.
 
     groups: of a sparse projection, by delay. arrived, x: spikes and `traces` for each delay.
+    factors: f on the grid. taken: of `depressing`, None for rules that don't pair spikes. powers:
+    ``d**(W-1-t)``, ``(W,)``.
     """
-    if post.powers[0] != 1.0:
-        x = [on_grid(post.powers[:, None] * one) for one in x]
+    if powers[0] != 1.0:
+        x = [on_grid(powers[:, None] * one) for one in x]
     if not groups:
-        tag = _dense(x[0], post.factors, shape)
-        if post.depressing is not None:
-            tag -= _dense(arrived[0], post.depressing, shape)
+        tag = _dense(x[0], factors, shape)
+        if taken is not None:
+            tag -= _dense(arrived[0], taken, shape)
         return tag
     tag = np.empty(shape)
     for group, a, one in zip(groups, arrived, x, strict=True):
-        total = group.sums(one, post.factors, shape[0])
-        if post.depressing is not None:
-            total -= group.sums(a, post.depressing, shape[0])
+        total = group.sums(one, factors, shape[0])
+        if taken is not None:
+            total -= group.sums(a, taken, shape[0])
         tag[:, group.numbers] = total
     return tag
 

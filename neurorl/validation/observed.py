@@ -59,22 +59,20 @@ class Pathway:
         """Return the weights of the projection as ``(blocks, presynaptic, postsynaptic)``."""
         if self.group is None:
             return weights.reshape(-1, *weights.shape[-2:]).astype(np.float64)
-        matrix, at = np.zeros((self.group.n_pre, self.n_post)), (self.group.pre, self.group.post)
-        np.add.at(matrix, at, weights[self.group.numbers])
-        return matrix[None]
+        return self.group.synapses.dense(weights[self.group.numbers])[None]
 
     def times(self, weights: FloatArray, factor: FloatArray) -> FloatArray:
         """Return the projection's weights with these times a number, or one of each neuron."""
         if self.group is None:
             return times(weights, factor)
         weights = weights.copy()
-        weights[self.group.numbers] *= factor[self.group.post] if factor.ndim else factor
+        weights[self.group.numbers] *= factor[self.group.synapses.post] if factor.ndim else factor
         return weights
 
     def into(self, weights: FloatArray, neuron: int) -> FloatArray:
         """Return the projection's weights of the synapses into a neuron."""
         if self.group is not None:
-            return np.asarray(weights[self.group.numbers][self.group.post == neuron])
+            return np.asarray(weights[self.group.numbers][self.group.synapses.post == neuron])
         block, column = divmod(neuron, weights.shape[-1])
         return np.asarray(self.matrices(weights)[block, :, column])
 

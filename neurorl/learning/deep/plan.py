@@ -78,6 +78,7 @@ class DeepPlan:
 
     trunk: Shared
     halves: tuple[Half, ...]
+    with_random_feedback: tuple[str, ...] = ()  # signs of paths are of modules
 
     @property
     def layers(self) -> Iterator[DeepLayer]:
@@ -88,11 +89,6 @@ class DeepPlan:
     def hidden(self) -> list[DeepLayer]:
         """Return the layers that are no readouts."""
         return [layer for layer in self.layers if layer.is_hidden]
-
-    @property
-    def with_random_feedback(self) -> list[str]:
-        """Return none: signs of paths are of modules."""
-        return []
 
     @classmethod
     def of(cls, network: Network, config: AgentConfig) -> DeepPlan:
