@@ -19,6 +19,12 @@ struct Modulator {
     double limit;
 };
 
+inline double clipped(const Agent &agent, double delta)
+{
+    const double most = agent.modulator->limit;
+    return delta > most ? most : delta < -most ? -most : delta;
+}
+
 // Return V of features x, by the weights v.
 inline double linear_value(const Agent &agent, const double *v, const double *x)
 {

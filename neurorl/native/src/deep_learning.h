@@ -2,6 +2,7 @@
 // operations in the same order; float is rounded at each of them.
 #pragma once
 
+#include "critic.h"
 #include "deep_window.h"
 
 namespace neurorl {
@@ -315,12 +316,9 @@ inline bool learn_from(const Deep &deep, int64_t k, double ahead)
 {
     static thread_local Floats buffer;
     const Agent &agent = *deep.agent;
-    const double most = agent.modulator->limit;
-    double error = deep.reward[k] + ahead - deep.before[k];
+    const double error = deep.reward[k] + ahead - deep.before[k];
     if (!is_finite(error)) return false;
-    error = error < most ? error : most;
-    error = error > -most ? error : -most;
-    const float delta = (float)error, one = 1.0f;
+    const float delta = (float)clipped(agent, error), one = 1.0f;
     for (int64_t h = 0; h < deep.n_halves; h++) {
         const Half &half = deep.halves[h];
         const float keep = (float)half.keep;

@@ -282,8 +282,6 @@ inline bool prepare(const Deep &deep, int64_t k)
     return true;
 }
 
-inline double sigmoid(double x) { return 1.0 / (1.0 + exp(-x)); }
-
 // Take a layer's drives into their running means, which neurons that share weights share.
 inline void hear_means(const DeepLayer &layer, const double *drive, double rate, double *mean)
 {
@@ -307,7 +305,7 @@ inline void hear_drive(const Deep &deep, const DeepLayer &layer, int64_t k, cons
     float *inverse = layer.new_inverse + k * n;
     for (int64_t i = 0; i < n; i++) {
         const double normal = (drive[i] - shift[i]) / scale[i];
-        const double p = sigmoid(steepness * (normal - 1.0));
+        const double p = neurorl_sigmoid(steepness * (normal - 1.0));
         u[i] = (float)normal;
         slope[i] = (float)((steepness * p) * (1.0 - p));
         inverse[i] = (float)(1.0 / scale[i]);

@@ -84,12 +84,6 @@ static void forget(const Agent &agent, int64_t k)
     agent.expected[k] = __builtin_nan("");
 }
 
-static double clipped(const Agent &agent, double delta)
-{
-    const double most = agent.modulator->limit;
-    return delta > most ? most : delta < -most ? -most : delta;
-}
-
 // Return the factor of a layer's change of weights for the modulator delta.
 static double step_of(const Agent &agent, const Layer &layer, int64_t k, double delta)
 {
@@ -188,13 +182,6 @@ static const Numbers *path_weights(const Agent &agent, int64_t k)
     return paths.data();
 }
 
-static const Layer &critic_of(const Agent &agent)
-{
-    const Layer *layer = agent.layers;
-    while (layer->role != CRITIC) layer++;
-    return *layer;
-}
-
 static void begin_window(const Window &window)
 {
     window.listed->resize(window.agent.n_nodes);
@@ -217,7 +204,9 @@ static bool learn_layers(const Agent &agent, int64_t k, double delta, bool is_la
 // Learn, with a spiking critic, from what its window says of the decision before.
 static int64_t learn_late(const Agent &agent, int64_t k)
 {
-    const double value = spiking_value({agent, k, nullptr, 0.0, nullptr}, critic_of(agent));
+    const Layer *critic = agent.layers;
+    while (critic->role != CRITIC) critic++;
+    const double value = spiking_value({agent, k, nullptr, 0.0, nullptr}, *critic);
     double &expected = agent.expected[k], delta = 0.0;
     if (expected == expected) delta = agent.reward[k] + agent.discount[k] * value - expected;
     if (!learn_layers(agent, k, delta, true)) return diverged(k);

@@ -181,14 +181,12 @@ inline float limited(float x)
 inline float as_float(double sum) { return (float)sum; }
 inline float as_float(int32_t units) { return (float)units * 0x1p-20f; }
 
-inline float remembered(float e, double keep, float tag)
+template <class Sum> inline float remembered(float e, double keep, Sum tag)
 {
-    const float now = (float)keep * e + tag;
+    const float now = (float)keep * e + as_float(tag);
     return __builtin_fabsf(now) < FADED ? 0.0f : now;
 }
 
-inline float remembered(float e, double keep, double tag) { return remembered(e, keep, as_float(tag)); }
-inline float remembered(float e, double keep, int32_t tag) { return remembered(e, keep, as_float(tag)); }
 template <class Sum> inline double remembered(double e, double keep, Sum tag)
 {
     return keep * e + as_double(tag);
