@@ -91,10 +91,6 @@ class Learner:
                 finite &= math.isfinite(self._levels[p.name].factor(eta * third))
         return finite
 
-    def check(self, *window: *Seen) -> None:
-        """Raise NotFiniteError if a post factor of a window isn't finite, and say which."""
-        self._observe(*window)
-
     def learn(
         self, modulator: float, rate: float, ends: bool = False, others: Modulators = _NONE
     ) -> None:

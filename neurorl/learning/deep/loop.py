@@ -181,6 +181,7 @@ class DeepLoop(NumpyLoop):
         self.memory.in_force[name][...] = arithmetic.transmitted(name, held)
 
     def _begin(self, k: int) -> None:
+        self._parts[k].forget()
         self._check_seen(k)
 
     def _active(self) -> list[int]:

@@ -54,12 +54,6 @@ class DeepNativeLoop(LoopInC, DeepLoop):
         self._tell()
         return self.actions
 
-    def _encode(self) -> None:
-        if (fault := self._c_encode(self._address)) != FINE:
-            self._check(fault)
-        for name, offset in self.offsets.items():
-            self.backend.set_offset(name, offset)
-
     def settle(self, k: int | None = None) -> None:
         """Bring all weights in force, and copies of shared ones up to date."""
         if self._is_stale:
@@ -135,7 +129,6 @@ class DeepNativeLoop(LoopInC, DeepLoop):
             filters=patches.filters,
             n_inputs=patches.n_inputs,
             n_synapses=len(patches.tie),
-            index=patches.index,
             rows=np.ascontiguousarray(patches.rows),
             positions_of=np.ascontiguousarray(patches.positions_of),
             start=start,

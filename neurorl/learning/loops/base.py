@@ -126,16 +126,11 @@ class Loop(Sight, abc.ABC):
 
     def begin(self, k: int) -> None:
         """Begin an episode of agent k with what it sees now."""
-        self._forget(k)
         self.decided[k] = 0
         self._history.begin(k)
         if self.config.carries:
             self.backend.reset([k])
         self._begin(k)
-
-    def _forget(self, k: int) -> None:
-        """Forget all of agent k that doesn't outlive an episode."""
-        self._parts[k].forget()
 
     def decide(self) -> Array:
         """Return every agent's action, ``(N,)`` or ``(N, groups)``; of active ones a new one."""
@@ -210,7 +205,8 @@ class Loop(Sight, abc.ABC):
         """Make what this kind of loop needs beside."""
 
     @abc.abstractmethod
-    def _begin(self, k: int) -> None: ...
+    def _begin(self, k: int) -> None:
+        """Forget all of agent k that doesn't outlive an episode, and look at what it sees."""
 
     @abc.abstractmethod
     def _encode(self) -> None: ...

@@ -116,6 +116,7 @@ class LinearLoop(NumpyLoop):
         """Do nothing: there is no network that holds the weights."""
 
     def _begin(self, k: int) -> None:
+        self._parts[k].forget()
         self._check_seen(k)
         self._take(k)
 

@@ -10,10 +10,11 @@ import numpy as np
 
 from neurorl.errors import ArgumentError
 from neurorl.learning.finite import NotFiniteError
-from neurorl.learning.learner import NORM_RATE, Learner
+from neurorl.learning.learner import NORM_RATE
 from neurorl.learning.loops.base import Loop
 from neurorl.learning.loops.native_features import in_c, seen_by_c
 from neurorl.learning.loops.native_layers import NativeLayers
+from neurorl.learning.observer import Observer
 from neurorl.models.features import Features
 from neurorl.native import structures as c
 from neurorl.native.build import library
@@ -54,6 +55,12 @@ class LoopInC(Loop):
     def _learn_late(self) -> None:
         self._check(self._c_learn_late(self._address))
         self._tell()
+
+    def _encode(self) -> None:
+        if (fault := self._c_encode(self._address)) != FINE:
+            self._check(fault)
+        for name, offset in self.offsets.items():
+            self.backend.set_offset(name, offset)
 
     def _choose(self) -> None:
         self._c_choose(self._address)
@@ -141,17 +148,12 @@ class NativeLoop(NativeLayers, LoopInC):
             self._learn_late()
         return self.actions
 
-    def _forget(self, k: int) -> None:
-        pass  # C does in `_begin`
-
     def _begin(self, k: int) -> None:
         self._check(self._c_begin(self._address, ctypes.c_int64(k)))
 
-    def _encode(self) -> None:
-        self._check(self._c_encode(self._address))
-
     def _explain(self, k: int) -> None:
-        Learner(self.plan, self._parts[k], replica=k).check(*self._seen(k))
+        part = self._parts[k]
+        Observer(self.plan, part, part.alone(), k).observe(lambda _: 0.0, *self._seen(k))
 
     def _own_fields(self) -> dict[str, Any]:
         """Return fields that agents with modules alone have."""

@@ -68,7 +68,8 @@ class NumpyLoop(Loop):
         assert self.critic is not None
         expected = self.memory.expected[:, 0]
         for k in np.flatnonzero(self.active):
-            value, before, delta = self._value(k), float(expected[k]), 0.0
+            value = self.critic.value(self._of(k, self.window.rasters["critic"]))
+            before, delta = float(expected[k]), 0.0
             if not np.isnan(before):
                 delta = td_error(float(self.reward[k]), float(self.discount[k]), before, value)
             self._check_step(k, delta)
@@ -84,10 +85,6 @@ class NumpyLoop(Loop):
     def _check_all_seen(self) -> None:
         for k in np.flatnonzero(self.active):
             self._check_seen(int(k))
-
-    def _value(self, k: int) -> float:
-        assert self.critic is not None
-        return self.critic.value(self._of(k, self.window.rasters["critic"]))
 
     def _writer(self, k: int) -> Writer | None:
         if self.config.writes.has_shadow:
@@ -111,6 +108,7 @@ class NumpyLoop(Loop):
         return float(config.modulator.signal(reward, error, part.mean_reward, alpha)), others
 
     def _begin(self, k: int) -> None:
+        self._parts[k].forget()
         self._check_seen(k)
         if self.config.needs_critic and self.critic is None:
             self.memory.x[k] = self.config.features.values(self._features_flat[k])

@@ -44,7 +44,6 @@ struct DeepSynapses {
 // What the neurons of a layer see of an image: neurorl/models/deep/patches.py. Null: all of it.
 struct DeepPatches {
     int64_t positions, n_seen, filters, n_inputs, n_synapses;
-    const int64_t *index;  // (positions, n_seen)
     const int64_t *rows;   // of each bundle of *filters* synapses, the number in its patch
     const int64_t *positions_of;  // of each bundle
     const int64_t *start;  // of each input, and of all: the first of its bundles
