@@ -198,7 +198,8 @@ class Membranes:
             told["theta"] = self._tiled(self._integrators[population].threshold)
         if "v" in named:
             kind = "voltage" if population in self._integrators else "v"
-            told["v"] = rows[f"{population}.{kind}"][1:] / self._unit(population)
+            unit = self._backend.arithmetic.membrane_unit(population)  # of the simulator's
+            told["v"] = rows[f"{population}.{kind}"][1:] / unit
         if "p" in named and population in self._integrators:
             told["p"] = self._probability(population, rows)
         return told
@@ -213,10 +214,6 @@ class Membranes:
 
     def _tiled(self, values: Array) -> Array:
         return np.tile(values, self._backend.n_replicas)
-
-    def _unit(self, population: str) -> float | FloatArray:
-        """Return how many units of the simulator are one of the description."""
-        return self._backend.arithmetic.membrane_unit(population)
 
     def _check(self, population: Population, rules: Sequence[Rule], named: frozenset[str]) -> None:
         network = self._backend.network

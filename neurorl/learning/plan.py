@@ -6,7 +6,7 @@ A description is searched by name; a loop that runs thousands of times a second 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
@@ -218,7 +218,10 @@ class LearningPlan:
 def _in_agent(network: Network, config: AgentConfig, layer: Layer) -> Layer:
     """Return a layer with what an agent adds to it."""
     rule, name = layer.rule, layer.name
-    needs_v = rule.needs_probability or rule.needs_membrane
+    needs_v, population = rule.needs_probability or rule.needs_membrane, network.node(name)
+    assert isinstance(population, Population)
+    known = {p.name for p in layer.into}
+    others = [p for p in network.projections if p.post == name and p.name not in known]
     alphas = {"output": config.alpha_output, config.critic.population: config.critic.alpha}
     first = _first(network, config, name, rule.counts_returns)
     return replace(
@@ -227,8 +230,8 @@ def _in_agent(network: Network, config: AgentConfig, layer: Layer) -> Layer:
         begin=0 if rule.pairs_spikes else first,
         lag=_lag(network, name),
         alpha=alphas.get(name, config.alpha_hidden),
-        plan=_plan(network, name) if needs_v else None,
-        fixed=tuple(incoming(network, name, layer.into)) if needs_v else (),
+        plan=population.plan(network.dt) if needs_v else None,
+        fixed=tuple(InputProjection(**_looked_up(network, p)) for p in others if needs_v),
         is_critic=name == config.critic.population,
     )
 
@@ -269,12 +272,6 @@ def _first(network: Network, config: AgentConfig, name: str, counts_returns: boo
     return network.depth(name)
 
 
-def _plan(network: Network, name: str) -> StepPlan:
-    population = network.node(name)
-    assert isinstance(population, Population)
-    return population.plan(network.dt)
-
-
 def plastic_into(network: Network, population: str) -> list[Plastic]:
     """Return what is known of the projections into a population that learn."""
     return [
@@ -287,15 +284,6 @@ def plastic_into(network: Network, population: str) -> list[Plastic]:
         for p in network.projections
         if p.post == population and (rule_of := p.plasticity) is not None
     ]
-
-
-def incoming(
-    network: Network, name: str, known: Sequence[InputProjection] = ()
-) -> list[InputProjection]:
-    """Return what is known of the projections into a population, but of those *known*."""
-    names = {p.name for p in known}
-    others = [p for p in network.projections if p.post == name and p.name not in names]
-    return [InputProjection(**_looked_up(network, p)) for p in others]
 
 
 def _looked_up(network: Network, p: Projection) -> PlainData:

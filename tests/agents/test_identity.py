@@ -14,7 +14,7 @@ import pytest
 
 from neurorl import SpikingActorCritic
 from neurorl.errors import DescriptionError, FallbackWarning, UnknownNameError, UnsupportedError
-from neurorl.learning.loops.checks import _warn_of
+from neurorl.learning.loops.checks import is_users
 from neurorl.learning.loops.numpy import NumpyLoop
 from neurorl.models import LIF
 from neurorl.models.features import Concat, Features, FromNumbers, GaussianCells
@@ -161,7 +161,7 @@ def test_a_users_rule_runs_in_numpy_and_says_so(monkeypatch: pytest.MonkeyPatch)
         return SPIKES_ONLY(decision)
 
     monkeypatch.setitem(RULES, "mine", Rule("mine", mine))
-    _warn_of.cache_clear()
+    is_users.cache_clear()
 
     def agents() -> list[SpikingActorCritic]:
         return [SpikingActorCritic("CartPole-v1", rule="mine", seed=2, **SMALL) for _ in range(2)]

@@ -84,10 +84,10 @@ OWN: dict[str, tuple[str, Any, Any]] = {
 @pytest.fixture(autouse=True)
 def warned_of_nothing() -> Iterator[None]:
     """Forget of what was warned in other tests, as each part is named once."""
-    checks._warn_of.cache_clear()
+    checks.is_users.cache_clear()
     checks.warned.cache_clear()
     yield
-    checks._warn_of.cache_clear()
+    checks.is_users.cache_clear()
     checks.warned.cache_clear()
 
 

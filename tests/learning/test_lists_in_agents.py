@@ -294,7 +294,7 @@ def test_the_compiled_loop_steps_aside() -> None:
     one_output = both(2, outputs=1)[0]
     of_paths = config(one_output, rule=Rule("of-paths", output="spike*V*phi"))
     assert checks.not_compiled(of_paths, one_output) == "V behind a list of synapses ('p0')"
-    checks._warn_of.cache_clear()
+    checks.is_users.cache_clear()
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         agent(drawn(), "reference").close()

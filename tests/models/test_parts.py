@@ -159,7 +159,7 @@ def test_a_users_own_part_learns_is_saved_and_played(kind: str, tmp_path: Path) 
 
 
 def test_all_own_parts_together_and_what_they_see() -> None:
-    checks._warn_of.cache_clear()
+    checks.is_users.cache_clear()
     with pytest.warns(FallbackWarning, match=r"encoder '.*test_parts:Late'.*NumPy"):
         agent = SpikingActorCritic(CART, seed=1, **OWN)
     agent.learn(total_episodes=4)

@@ -117,7 +117,10 @@ class TracedSynapses:
         speaks = (x != 0).any(axis=0) if x.ndim > 1 else x != 0
         self.age[...] = np.where(speaks, 0, self.age + 1)
         woken = np.flatnonzero(speaks & ~self.live)
-        self._fade(woken, step_size, decisions)
+        if len(woken):
+            squares = self.mean_square[woken]
+            step_size.fade(squares, decisions - self.last[woken])
+            self.mean_square[woken] = squares
         self.live[woken] = True
         silent = self.live & (self.age > self.longest)
         self.trace[silent], self.live[silent] = 0.0, False
@@ -140,12 +143,6 @@ class TracedSynapses:
         self.weights[rows] = moved
         if self.feedback is not None:
             self.feedback[rows] += change
-
-    def _fade(self, rows: Array, step_size: StepSize, decisions: int) -> None:
-        if len(rows):
-            squares = self.mean_square[rows]
-            step_size.fade(squares, decisions - self.last[rows])
-            self.mean_square[rows] = squares
 
 
 def _outer(x: Array, factor: Array, rows: Array) -> Array:

@@ -96,17 +96,13 @@ def _not_in_c(kinds: Mapping[str, Registry[Any]], parts: Mapping[str, Part]) -> 
     return None
 
 
+@functools.cache
 def is_users(own: str | None) -> bool:
     """Return whether something has no compiled form; warn of each once."""
     if own is not None:
-        _warn_of(own)
+        what = "has no compiled form, so all runs in NumPy, several times slower"
+        warn_of(FallbackWarning, own, what)
     return own is not None
-
-
-@functools.cache
-def _warn_of(own: str) -> None:
-    what = "has no compiled form, so all runs in NumPy, several times slower"
-    warn_of(FallbackWarning, own, what)
 
 
 @functools.cache
