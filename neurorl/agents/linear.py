@@ -49,6 +49,7 @@ class LinearOptions(TypedDict, total=False):
     sees_rewards: bool
     held_by: tuple[int, ...]
     summed_by: tuple[int, ...]
+    cues: tuple[int, ...]
     gamma: float
     reward_scale: float
     schedule: Schedule | str

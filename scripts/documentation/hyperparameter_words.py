@@ -52,6 +52,8 @@ SAID: dict[str, str] = {
     " one had each of its values, 0 to 7, last; an own action's place: what each was paid last",
     "AgentFields.summed_by": "as held_by, sums over the last steps in a row with that value, and"
     " how many these were; -1: sums over the episode",
+    "AgentFields.cues": "the place of a number, and values of it; these also read which of"
+    " them came last",
     "AgentFields.description": "a network of your own in place of modules, from Python",
     "AgentFields.solved_at": "mean return of 100 episodes of a solved task",
     "AgentFields.solved_discounted": "whether that return is discounted",

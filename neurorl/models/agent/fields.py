@@ -76,7 +76,8 @@ class AgentFields(Described):
     0: what the others were when that one had each of its values last (0 to 7: which firm quotes a
     price, which lever was pulled) is seen, too. ``summed_by`` has instead their sums, over the last
     steps in a row in which it had the value, and their number, or with -1 over the episode
-    (`neurorl.models.agent.past.Past`).
+    (`neurorl.models.agent.past.Past`). ``cues``, the place of a number and values of it, shows
+    which of these came last.
 
     Learning: ``rule`` is a name of `neurorl.rules.RULES`, or a `Rule` or `SynapseRule` of your own;
     files can hold rules that consist of texts. A `SynapseRule` says all that its synapses do, and
@@ -148,6 +149,7 @@ class AgentFields(Described):
     sees_rewards: Flag = False
     held_by: Annotated[tuple[int, ...], Range(0, MAX_SIZE)] = ()
     summed_by: Annotated[tuple[int, ...], Range(-1, MAX_SIZE)] = ()
+    cues: Annotated[tuple[int, ...], Range(-(2**53), 2**53)] = ()
     description: Network | None = None
     solved_at: float | None = None
     solved_discounted: Flag = False

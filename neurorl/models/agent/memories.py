@@ -33,16 +33,18 @@ class Memories:
     something was, and the fainter, the longer ago; with 0, the step before.
 
     What is kept by the values of a number (`neurorl.models.agent.past.Past.keys`) follows, as it
-    was before o: the other numbers, for each value; 0 until it comes.
+    was before o: the other numbers, for each value; 0 until it comes. The last cue is the last
+    number.
 
     keys: of a Dict's or Tuple's parts; empty for other observations. actions: of so many choices,
     the last one in the episode is among an observation's numbers, after its own, if they are seen:
     each counts from 1, and is 0 at first. What it was paid is the last of them, 0 at first. usual:
     of each channel of an image; empty for 0.
 
-    means: of each environment, ``(K + C + L + 8 B + T, d)``: K means, what was up to C changes ago,
-    the last L observations, for keeps of -C and of L >= 2, what is kept by the values of B numbers,
-    and T traces; None before its episode. They are replaced, not changed.
+    means: of each environment, ``(K + C + L + 8 B + T + 1, d)``: K means, what was up to C changes
+    ago, the last L observations, for keeps of -C and of L >= 2, what is kept by the values of B
+    numbers, T traces, and the last cue d times, if there are cues; None before its episode. They
+    are replaced, not changed.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Memories:
         self._keeps: FloatArray = np.array(shares, dtype=np.float64)[:, None]
         self._decays: FloatArray = np.array(past.traces, dtype=np.float64)[:, None]
         self._usual = np.array(usual or (0.0,), dtype=np.float64)
+        self._cues = np.array(past.cues, dtype=np.float64)
         self.means: list[FloatArray | None] = [None] * n
 
     def begin(self, i: int) -> None:
@@ -112,9 +115,10 @@ class Memories:
         n, c, by, size = len(self._keeps), self._changes, len(self._by), now.shape[1]
         last = n + c + self._longest
         end = last + KEYS * by
-        if kept is None or kept.shape[1:] != (end + len(self._decays), size):
-            none = np.zeros((len(now), KEYS * by + len(self._decays), size))
-            none[:, KEYS * by :] = np.resize(self._usual, size)
+        faint = end + len(self._decays)
+        if kept is None or kept.shape[1:] != (faint + bool(self._cues.size), size):
+            none = np.zeros((len(now), faint + bool(self._cues.size) - last, size))
+            none[:, KEYS * by : faint - last] = np.resize(self._usual, size)
             kept = np.concatenate([now[:, None].repeat(last, 1), none], axis=1)
         mean, before, past = kept[:, :n], kept[:, n : n + c], kept[:, n + c : last]
         if self._longest:
@@ -129,8 +133,8 @@ class Memories:
         each = now[:, None]
         shown = np.concatenate([now, (each - mean).reshape(len(now), n * size)], axis=1)
         mean = self._keeps * mean + (1.0 - self._keeps) * each
-        traces = kept[:, end:]
-        if not (self._longest or by or traces.size):
+        traces = kept[:, end:faint]
+        if not (self._longest or by or traces.size or self._cues.size):
             return shown, mean
         after = [mean, before]
         if self._longest:
@@ -147,6 +151,11 @@ class Memories:
             usual = np.resize(self._usual, size)
             faded = np.maximum(self._decays * np.abs(traces - usual), np.abs(each - usual))
             after.append(usual + faded)
+        if self._cues.size:
+            is_cue = now[:, int(self._cues[0]), None] == self._cues[1:]
+            cue = np.where(is_cue.any(axis=1), 1.0 + is_cue.argmax(axis=1), kept[:, faint, 0])
+            numbers.append(cue[:, None])
+            after.append(np.tile(cue[:, None, None], (1, 1, size)))
         shown = np.concatenate(numbers, axis=1) if len(numbers) > 1 else shown
         return shown, np.concatenate(after, axis=1)
 
@@ -200,7 +209,7 @@ def as_seen(play: FirstPlay, rows: FloatArray, past: Past) -> FloatArray:
         rows = np.concatenate([rows, play.last_actions], axis=1)
     if past.sees_rewards:
         rows = np.concatenate([rows, play.last_rewards], axis=1)
-    if not (past.memories or past.traces or past.keys):
+    if not (past.memories or past.traces or past.keys or past.cues):
         return rows
     check_places(past, rows.shape[1])
     return extended(rows, play.lengths, past, play.last_actions.shape[1])

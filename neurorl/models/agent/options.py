@@ -129,6 +129,7 @@ class AgentOptions(TypedDict, total=False):
     sees_rewards: bool
     held_by: tuple[int, ...]
     summed_by: tuple[int, ...]
+    cues: tuple[int, ...]
     looks_at: tuple[str, ...]
     description: Network | None
     solved_at: float | None

@@ -29,6 +29,9 @@ class Past:
     where that isn't seen, what was shown after it. summed_by: the same of their sums, each over the
     last steps in a row in which it had the value, and how many steps these were; -1 stands for all
     steps of the episode, and sums what was paid, too, if that is seen.
+    cues: the place of a number, and values of it: which of these it had last, the present one
+    included, is seen too, as a count from 1 in this order; 0 until one comes. A letter that came
+    is remembered whatever else is shown after it.
     """
 
     memories: tuple[float, ...] = ()
@@ -37,6 +40,13 @@ class Past:
     held_by: tuple[int, ...] = ()
     summed_by: tuple[int, ...] = ()
     traces: tuple[float, ...] = ()
+    cues: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        cues = self.cues
+        if cues and not (cues[0] >= 0 and 1 < len(cues) == len({*cues[1:]}) + 1):
+            limit = "the place of a number, from 0, and different values of it"
+            raise DescriptionError("agent.cues", "shows nothing", got=repr(cues), limit=limit)
 
     @classmethod
     def of(cls, config: object) -> Past:
@@ -53,6 +63,7 @@ class Past:
             held_by=sum((part.held_by for part in parts), ()),
             summed_by=sum((part.summed_by for part in parts), ()),
             traces=sum((part.traces for part in parts), ()),
+            cues=next((part.cues for part in parts if part.cues), ()),
         )
 
     def __bool__(self) -> bool:
@@ -93,7 +104,7 @@ class Past:
     def size(self, n: int, actions: int) -> int:
         """Return how many numbers are seen of *n*; arguments as of `kept_by`."""
         kept = sum(len(self.kept_by(*key, n, actions)) for key in self.keys)
-        return n * self.copies + KEYS * kept
+        return n * self.copies + KEYS * kept + bool(self.cues)
 
     @property
     def copies(self) -> int:
@@ -115,9 +126,11 @@ def sees_past(fields: Named) -> bool:
 
 def check_places(past: Past, n: int) -> None:
     """Raise DescriptionError for the place of a number that *n* numbers don't have."""
-    for place, sums in past.keys:
+    places = [(place, "summed_by" if sums else "held_by") for place, sums in past.keys]
+    places += [(place, "cues") for place in past.cues[:1]]
+    for place, name in places:
         if place >= n:
-            where = f"agent.{'summed_by' if sums else 'held_by'}"
+            where = f"agent.{name}"
             what, limit = "no number of an observation", f"places of {n} numbers, from 0"
             raise DescriptionError(where, what, got=place, limit=limit)
 

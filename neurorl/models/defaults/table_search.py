@@ -6,8 +6,9 @@ the last colour, the last button and how that went, which a table of few observa
 
 from __future__ import annotations
 
+import functools
 import itertools
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
@@ -44,25 +45,24 @@ def told_by_table(
     play: with all its observations, *rows*. chooses: the fields that may be chosen. is_held:
     whether there are cells for a past.
     """
-    numbers = varying(rows)
-    if np.asarray(play.actions).dtype.kind not in "iu" or len(rows) != sum(play.lengths):
-        return have
-    now = acted_on(play.lengths)
-    base, rewards = kinds_of((numbers if numbers.size else rows)[now]), rewards_of(play)[:, 0]
-    if base.max() >= _MOST_SHOWN or not rewards.var() > 0.0:
+    told = Told.of(play, rows)
+    if told is None:
         return have
     parts = _parts(play, rows, chooses)
     own = [part for part in parts if _is_part(part, have)]
     if _ACTION not in parts or not _is_part(have, Past.joined(own)):
         return have
-    actions = kinds_of(np.array([np.ravel(a) for a in play.actions], dtype=np.float64))
-    told = _Told(base, actions, rewards, parts)
-    before = told.rows(own)
-    for gain, chosen in told.best():
+    before = told.rows([parts[part] for part in own])
+    others = [part for part in parts if part != _ACTION]
+    every = [*((part,) for part in others), *itertools.combinations(others, 2)]
+    sets = [(_ACTION, *chosen) for chosen in every]
+    rows_of = {chosen: told.rows([parts[part] for part in chosen]) for chosen in sets}
+    gains = {chosen: of.mean() - _OF_A_PART * len(chosen) for chosen, of in rows_of.items()}
+    for chosen in sorted(sets, key=gains.__getitem__, reverse=True):
         past = Past.joined(chosen)
-        if gain - _OF_A_PART * len(chosen) < before.mean() + _LEAST:
+        if gains[chosen] < before.mean() + _LEAST:
             break
-        if sure(told.rows(chosen) - before) > _LEAST and is_held(past):
+        if sure(rows_of[chosen] - before) > _LEAST and is_held(past):
             return past
     return have
 
@@ -94,33 +94,39 @@ def _is_part(part: Past, past: Past) -> bool:
     return all({*a} <= {*b} if isinstance(a, tuple) else a <= b for a, b in values)
 
 
-class _Told:
-    """Measure what actions tell of rewards beside some parts of the past.
+class Told:
+    """Measure what actions tell of rewards beside what is seen of the past.
 
     base, actions: kinds of the observation and of the action at each step. rewards: ``(n,)``.
-    parts: kinds of what each part shows.
     """
 
-    def __init__(
-        self, base: Kinds, actions: Kinds, rewards: FloatArray, parts: Mapping[Past, Kinds]
-    ) -> None:
-        self._base, self._actions, self._parts = base, actions, parts
+    def __init__(self, base: Kinds, actions: Kinds, rewards: FloatArray) -> None:
+        self._base = base
         self._rewards = (rewards - rewards.mean()) / rewards.std()
-        self._acted, self._of_base = both(base, actions), left_by(base, base, self._rewards)
+        self._actions, self._acted = actions, both(base, actions)
+        self._of_base = left_by(base, base, self._rewards)
 
-    def rows(self, parts: Sequence[Past]) -> FloatArray:
-        """Return which share of the squared reward actions tell at each step, ``(n,)``."""
-        state = self._base
-        for part in parts:
-            state = both(state, self._parts[part])
+    @classmethod
+    def of(cls, play: FirstPlay, rows: FloatArray) -> Told | None:
+        """Return it for a play; None without a table: of many observations, or numbers as actions.
+
+        play: with all its observations, *rows*.
+        """
+        if np.asarray(play.actions).dtype.kind not in "iu" or len(rows) != sum(play.lengths):
+            return None
+        numbers, now = varying(rows), acted_on(play.lengths)
+        base, rewards = kinds_of((numbers if numbers.size else rows)[now]), rewards_of(play)[:, 0]
+        if base.max() >= _MOST_SHOWN or not rewards.var() > 0.0:
+            return None
+        actions = kinds_of(np.array([np.ravel(a) for a in play.actions], dtype=np.float64))
+        return cls(base, actions, rewards)
+
+    def rows(self, past: Sequence[Kinds]) -> FloatArray:
+        """Return which share of the squared reward actions tell at each step, ``(n,)``.
+
+        past: kinds of what each of its parts shows.
+        """
+        state = functools.reduce(both, past, self._base)
         # A past of many kinds that tells nothing would itself leave more than none.
         left = min(left_by(state, self._base, self._rewards), self._of_base, key=np.mean)
         return left - left_by(both(state, self._actions), self._acted, self._rewards)
-
-    def best(self) -> list[tuple[float, tuple[Past, ...]]]:
-        """Return the last action with one part or two others, by what actions tell beside them."""
-        others = [part for part in self._parts if part != _ACTION]
-        every = [*((part,) for part in others), *itertools.combinations(others, 2)]
-        sets = [(_ACTION, *parts) for parts in every]
-        measured = [(float(self.rows(parts).mean()), parts) for parts in sets]
-        return sorted(measured, key=lambda one: _OF_A_PART * len(one[1]) - one[0])

@@ -13,6 +13,7 @@ from neurorl.models.agent.memories import as_seen
 from neurorl.models.agent.past import KEYS, NOTHING, Past
 from neurorl.models.defaults import memory_search as search
 from neurorl.models.defaults.boxes import MOST_JOINT, BoxRanges, box_cells, box_of
+from neurorl.models.defaults.cue_search import cues_by_table
 from neurorl.models.defaults.few_values import pair_cells
 from neurorl.models.defaults.hidden_state import (
     changed,
@@ -175,7 +176,8 @@ def past_for_table(space: Space, play: Any, has_features: bool, chooses: Collect
     keeps = asked.with_memories(keeps, is_box)
     held = filter(asked.are_held, search.kept_by_values(asked.play, rows, keeps, chooses))
     past = next(held, Past(memories=keeps))  # a key in place of memories, if it tells much more
-    return told_by_table(asked.play, rows, asked.with_own(past), chooses, asked.is_hashed)
+    past = told_by_table(asked.play, rows, asked.with_own(past), chooses, asked.is_hashed)
+    return cues_by_table(asked.play, rows, past, chooses, asked.is_hashed)
 
 
 @dataclass(frozen=True)
