@@ -58,8 +58,6 @@ class Backend(Ownable):
     weights: by projection, in place of the initial ones; shapes as in `set_weights`.
 
     described: the network as it was given; `network` may have other synapses since, see `rebuild`.
-    learning: who changes the weights: ``'host'``, the caller, or a rule of the simulator, which
-        learns in the steps of this period and phase, `learning_steps`. seed: that of replica 0.
 
     ``step(a); step(b)`` gives the same spikes as ``step(a + b)``.
     Weights may be written between calls of `step`; they act on spikes that arrive from then on.
@@ -88,8 +86,7 @@ class Backend(Ownable):
         self.name, self.capabilities = simulator.name, simulator.capabilities
         self.simulated = prepare(simulator, network, seed, arithmetic, record, noise)
         self.network = self.described = self.simulated.network
-        self.learning, self.learning_steps = simulator.learning, simulator.learning_steps
-        self.seeds, self.seed = self.simulated.seeds, self.simulated.seeds[0]
+        self.seeds = self.simulated.seeds
         self.n_replicas = self.simulated.n_replicas
         self.arithmetic = self.simulated.arithmetic
         self.arithmetic_name, self.noise = self.simulated.arithmetic_name, noise
@@ -102,6 +99,26 @@ class Backend(Ownable):
         }
         self._offsets: dict[str, FloatArray] = {}  # of biases, as `set_offset` has them
         self.simulator.build(self.simulated)
+
+    @property
+    def learning(self) -> str:
+        """Return who changes the weights: ``'host'``, the caller, or a rule of the simulator."""
+        return self.simulator.learning
+
+    @property
+    def learning_steps(self) -> tuple[int, int]:
+        """Return the period and phase of the steps in which the simulator learns."""
+        return self.simulator.learning_steps
+
+    @property
+    def unverified(self) -> str | None:
+        """Return which part of the simulator has never been tried; None if all was."""
+        return self.simulator.unverified
+
+    @property
+    def seed(self) -> int:
+        """Return the seed of the first replica."""
+        return self.seeds[0]
 
     @property
     def t(self) -> int:
@@ -206,14 +223,15 @@ class Backend(Ownable):
         """Return a window with rasters in a fixed place; `step` may be used beside it."""
         self.check_free("backend.window", "learning.window")
         n_steps = check_count("window, n_steps", n_steps)
-        inputs = check_inputs({}, self._sources, n_steps)
+        whole, inputs = self.simulated.whole, check_inputs({}, self._sources, n_steps)
         given = inputs | self._weights.currents.drives(n_steps)
-        sizes = {name: self.simulated.whole.node(name).size for name in self.record}
-        rasters = {name: np.zeros((n_steps, size), dtype=bool) for name, size in sizes.items()}
+        rasters = {
+            name: np.zeros((n_steps, whole.node(name).size), dtype=bool) for name in self.record
+        }
         call = None if self.recordings else self.simulator.window(given, rasters, n_steps)
         call = call or WindowCall(self._copy_window, (given, rasters, n_steps))
         if self._equations:
-            call = call._replace(function=functools.partial(self._run_checked, call.function))
+            call = call._replace(function=self._checked(call.function))
         return Window(self, call, inputs, rasters, given if self.network.analog else {})
 
     def reset(self, replicas: Sequence[int] | None = None) -> None:
@@ -409,10 +427,14 @@ class Backend(Ownable):
             when = f"by step {self.simulator.time(0) - 1}"
             check_finite(name, self.simulator.variables(name), size, when)
 
-    def _run_checked(self, run: Callable[..., object], *arguments: object) -> None:
-        """Run a window, and then look at the neurons."""
-        run(*arguments)
-        self.check_neurons()
+    def _checked(self, run: Callable[..., object]) -> Callable[..., None]:
+        """Return what runs a window and then looks at the neurons."""
+
+        def run_and_check(*arguments: object) -> None:
+            run(*arguments)
+            self.check_neurons()
+
+        return run_and_check
 
     def _free(self) -> None:
         self.simulator.close()
@@ -444,7 +466,7 @@ class Backend(Ownable):
 
     def _check_learns(self) -> None:
         """Raise UnsupportedError if the weights are the caller's to change."""
-        if self.learning == "host":
+        if not self.simulator.learns_by_itself:
             raise self.simulator.learns_on_host()
 
 

@@ -17,6 +17,7 @@ from neurorl.errors import (
     UnsupportedError,
     check_mapping,
     check_name,
+    unknown_name_error,
 )
 from neurorl.network.description import Network, Source
 from neurorl.network.limits import refuse_units
@@ -99,7 +100,8 @@ def check_errors(
     for name, values in errors.items():
         check_name("population that learns", name, sizes)
         shape, where = (n_steps, sizes[name]), f"errors of {name!r}"
-        rows = _unmasked(where, values)
+        rows = np.asanyarray(values)
+        _refuse_masked(where, rows)
         if rows.dtype.kind not in "fiu" or not np.isfinite(rows).all():
             raise ArgumentError(where, "not an array of finite numbers")
         if rows.shape not in (shape, shape[1:]):
@@ -120,16 +122,21 @@ def check_inputs(
     """
     rasters: Inputs = {}
     for name, value in inputs.items():
-        check_name("source", name, sources)
+        if name not in sources:
+            raise unknown_name_error("source", name, sources)
         if sources[name].kind != "spikes":
             rasters[name] = _check_numbers(name, value, sources[name], n_steps)
             continue
-        where, shape = f"input {name!r}", (n_steps, sources[name].size)
-        rasters[name] = raster = _unmasked(where, value)
+        raster = np.asanyarray(value)
+        _refuse_masked(f"input {name!r}", raster)
         if raster.dtype != np.bool_:
-            raise ArgumentError(where, "not a raster of booleans", got=str(raster.dtype))
+            raise ArgumentError(
+                f"input {name!r}", "not a raster of booleans", got=str(raster.dtype)
+            )
+        shape = (n_steps, sources[name].size)
         if raster.shape != shape:
-            raise ArgumentError(where, "wrong shape", got=raster.shape, limit=shape)
+            raise ArgumentError(f"input {name!r}", "wrong shape", got=raster.shape, limit=shape)
+        rasters[name] = raster
     for name, source in sources.items():
         if name not in rasters:
             kind = "?" if source.kind == "spikes" else "f8"
@@ -142,7 +149,8 @@ def _check_numbers(name: str, value: npt.ArrayLike, source: Source, n_steps: int
     """Return activations or values as float64; raise ArgumentError for a wrong kind or range."""
     where, is_current = f"input {name!r}", source.kind == "current"
     refuse_units(where, value)
-    numbers = _unmasked(where, value)
+    numbers = np.asanyarray(value)
+    _refuse_masked(where, numbers)
     if numbers.dtype.kind not in ("f" if is_current else "fiu"):
         takes = "currents takes activations, floats" if is_current else "values takes numbers"
         raise ArgumentError(where, f"a source of {takes}", got=str(numbers.dtype))
@@ -157,13 +165,11 @@ def _check_numbers(name: str, value: npt.ArrayLike, source: Source, n_steps: int
     return numbers.astype(np.float64)
 
 
-def _unmasked(where: str, value: npt.ArrayLike) -> Array:
-    """Return an array; raise ArgumentError for a masked one, as nobody would read its mask."""
-    array = np.asanyarray(value)
+def _refuse_masked(where: str, array: Array) -> None:
+    """Raise ArgumentError for a masked array, as nobody would read its mask."""
     if isinstance(array, np.ma.MaskedArray):
         remedy = "its values alone, as filled() gives them"
         raise ArgumentError(where, "a masked array", remedy=remedy)
-    return array
 
 
 def check_state(state: Mapping[str, npt.ArrayLike], own: Mapping[str, Array]) -> dict[str, Array]:

@@ -14,31 +14,15 @@ from neurorl.errors import ArgumentError, BackendError
 from neurorl.numerics.arrays import FloatArray
 
 
-class Owner(Protocol):
-    """Declare what a backend needs of who learns on it."""
+class Closable(abc.ABC):
+    """Close once, by `close` or at the end of a ``with`` block.
 
-    def learns(self, name: str) -> bool:
-        """Return whether it changes the weights of a projection."""
-        ...
-
-    def set_weights(self, name: str, weights: npt.ArrayLike) -> FloatArray:
-        """Go on from weights that somebody else wrote; return those in force."""
-        ...
-
-
-class Ownable(abc.ABC):
-    """Close once, and know who alone may advance this; it is forgotten with its last reference.
-
-    A `neurorl.Learning` owns its backend: steps that it doesn't see would leave its traces and
-    eligibilities behind.
-
-    name: the backend's name, for messages. closed: whether `close` was called.
+    name: the backend's name, for the error message.
+    closed: whether `close` was called.
     """
 
     name: str
     closed: bool
-    _owner: weakref.ref[Owner] | None = None
-    _owner_acts = False
 
     def __enter__(self) -> Self:
         return self
@@ -60,6 +44,29 @@ class Ownable(abc.ABC):
     @abc.abstractmethod
     def _free(self) -> None:
         """Release the simulator's resources; called once."""
+
+
+class Owner(Protocol):
+    """Declare what a backend needs of who learns on it."""
+
+    def learns(self, name: str) -> bool:
+        """Return whether it changes the weights of a projection."""
+        ...
+
+    def set_weights(self, name: str, weights: npt.ArrayLike) -> FloatArray:
+        """Go on from weights that somebody else wrote; return those in force."""
+        ...
+
+
+class Ownable(Closable):
+    """Know who alone may advance this; it is forgotten with its last reference.
+
+    A `neurorl.Learning` owns its backend: steps that it doesn't see would leave its traces and
+    eligibilities behind.
+    """
+
+    _owner: weakref.ref[Owner] | None = None
+    _owner_acts = False
 
     @property
     def owner(self) -> Owner | None:

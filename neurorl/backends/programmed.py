@@ -46,9 +46,7 @@ class ProgramSimulator(Simulator):
     def take(self, simulated: SimulatedNetwork) -> None:
         """Take the network that is to be built, and its program."""
         self.simulated, self.program = simulated, simulated.program
-        self.names = [node.name for node in self.program.nodes]
-        self.numbers = {name: k for k, name in enumerate(self.names)}
-        self.projections = {p.name: k for k, p in enumerate(self.program.projections)}
+        self.numbers = {node.name: k for k, node in enumerate(self.program.nodes)}
         self.driven = [node.drive(x) for node in self.program.nodes for x in node.driven]
         self.sources = [k for k, node in enumerate(self.program.nodes) if node.is_source]
         self.populations = [k for k, node in enumerate(self.program.nodes) if not node.is_source]
@@ -140,7 +138,7 @@ class ProgramSimulator(Simulator):
             if node.refractory is not None:
                 self.dead(k)[columns] = state[f"{node.name}.refractory"]
         for k, release, values in released:
-            columns = self.simulated.columns(self.names[k], replica)
+            columns = self.simulated.columns(self.program.nodes[k].name, replica)
             for key, variable in release.states.items():
                 self.values(k, variable)[columns] = state[f"{release.projection}.{key}"]
             values[:, columns] = state[f"{release.projection}.release"]

@@ -5,21 +5,19 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Protocol, Self
 
 import numpy as np
 
 from neurorl.backends.checks import Errors, Inputs
+from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.simulator import Simulator, State
 from neurorl.backends.window import Raster
 from neurorl.errors import ArgumentError, BackendError, UnsupportedError, check_name
 from neurorl.network.description import Network
-from neurorl.numerics.arrays import Array
+from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.storage.files import write_bytes
 from neurorl.storage.plain import check_count
-
-if TYPE_CHECKING:
-    from neurorl.backends.base import Backend
 
 Callback = Callable[[float, str, Array], object]
 
@@ -143,9 +141,27 @@ class WindowRecords(Records):
 _NEVER = 2**62  # steps
 
 
+class _Recorded(Protocol):
+    """Declare what a recording needs of its backend."""
+
+    recordings: list[Recording]
+
+    @property
+    def closed(self) -> bool: ...
+    @property
+    def network(self) -> Network: ...
+    @property
+    def simulated(self) -> SimulatedNetwork: ...
+    @property
+    def simulator(self) -> Simulator: ...
+    def weights(self, name: str) -> FloatArray: ...
+    def check_can(self, *verbs: str) -> None: ...
+
+
 class Recording(Records):
     """Record what a backend does in a ``with`` block, by `step`, `learn` and windows made there.
 
+    backend: a `neurorl.backends.base.Backend`.
     names: ``NODE.spikes``, of every step; after every *every*-th step ``POPULATION.VARIABLE``
         (``voltage``, ``current``, ``refractory``, or a variable of neurons by equations) and
         ``PROJECTION.weights``, the effective ones; with short-term plasticity
@@ -163,7 +179,7 @@ class Recording(Records):
 
     def __init__(
         self,
-        backend: Backend,
+        backend: _Recorded,
         names: Sequence[str],
         every: int = 1,
         callback: Callback | None = None,

@@ -16,14 +16,6 @@ from neurorl.numerics.random import DrawRows, NoiseRows
 from neurorl.program import Program, lower
 
 
-def longest_delays(network: Network) -> dict[str, int]:
-    """Return for each node its longest delay in steps, 1 where nothing follows it."""
-    delays = {node.name: 1 for node in network.nodes}
-    for p in network.projections:
-        delays[p.pre] = max(delays[p.pre], network.delay_steps(p.name))
-    return delays
-
-
 @dataclass(frozen=True)
 class SimulatedNetwork:
     """Hold a network with everything that determines its spikes.
@@ -71,7 +63,10 @@ class SimulatedNetwork:
     @cached_property
     def depths(self) -> dict[str, int]:
         """Return for each node how many steps its spikes are needed: its longest delay."""
-        return longest_delays(self.network)
+        depths = {node.name: 1 for node in self.network.nodes}
+        for p in self.network.projections:
+            depths[p.pre] = max(depths[p.pre], self.network.delay_steps(p.name))
+        return depths
 
     @cached_property
     def program(self) -> Program:
@@ -92,15 +87,6 @@ class SimulatedNetwork:
         """Return the slice of a replica's neurons among all of a node's."""
         size = self.network.node(node).size
         return slice(replica * size, (replica + 1) * size)
-
-    def rows(self, projection: str) -> FloatArray:
-        """Return a projection's effective weights, ``(n_replicas, *shape)``."""
-        shape = self.network.weight_shape(projection)
-        return self.weights[projection].reshape(self.n_replicas, *shape)
-
-    def weights_of(self, replica: int) -> dict[str, FloatArray]:
-        """Return the effective weights of a replica by projection, in the description's shapes."""
-        return {name: self.rows(name)[replica] for name in self.weights}
 
     def transmitted(self, projection: str) -> Array:
         """Return the weights as a spike adds them to currents, in the shape of `whole`.

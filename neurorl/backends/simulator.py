@@ -74,8 +74,9 @@ class Simulator(abc.ABC):
     capabilities: ClassVar[Capabilities]
     unverified: ClassVar[str | None] = None  # which part of it nobody could try yet
     shown: ClassVar[tuple[str, ...]] = ()  # names of its own that users find on the backend
-    learning: str = "host"
-    """Say ``'host'``, or by which rule `learn`, in place of `step`, changes plastic weights."""
+    learning: str = "host"  # the name of who changes the weights
+    learns_by_itself: bool = False
+    """Tell whether the simulator changes plastic weights itself: `learn` then replaces `step`."""
     learning_steps: ClassVar[tuple[int, int]] = (1, 0)
     """Set period and phase of the steps t in which the simulator learns: ``t % period ==
     phase``."""

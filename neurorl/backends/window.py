@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from neurorl.errors import BackendError
 from neurorl.numerics.arrays import Array, BoolArray
-
-if TYPE_CHECKING:
-    from neurorl.backends.base import Backend
 
 Raster = BoolArray
 
@@ -39,6 +36,15 @@ class WindowCall(NamedTuple):
     kept: object = None
 
 
+class _Steps(Protocol):
+    """Declare what a window needs of its backend."""
+
+    @property
+    def simulated(self) -> object: ...
+    def check_free(self, what: str, instead: str) -> None: ...
+    def flow(self, inputs: dict[str, Array]) -> None: ...
+
+
 class Window:
     """Run steps of a backend on fixed arrays.
 
@@ -51,7 +57,7 @@ class Window:
 
     def __init__(
         self,
-        backend: Backend,
+        backend: _Steps,
         call: WindowCall,
         inputs: dict[str, Array],
         rasters: dict[str, Raster],

@@ -92,7 +92,7 @@ def check_backend(who: str, backend: Backend, ends: Collection[str]) -> None:
     if not ends:
         remedy = "Projection(..., plasticity=Plasticity(...))"
         raise DescriptionError(who, "no projection of the network learns", remedy=remedy)
-    if backend.learning != "host":
+    if backend.simulator.learns_by_itself:
         what, remedy = "learns by a rule of its own", "load it without learning="
         raise UnsupportedError(f"backend {backend.name}", what, remedy=remedy)
     backend.check_can("set_weights", "weights")

@@ -72,6 +72,7 @@ class Brian2Simulator(ProgramSimulator):
         self.take(simulated)
         self._ahead = [0] * simulated.n_replicas  # steps of each replica, less those of the network
         self._names = [brian2_names(node) for node in self.program.nodes]
+        self._projections = {p.name: k for k, p in enumerate(self.program.projections)}
         # The last spikes, newest last, of nodes with a delay of several steps. For other nodes one
         # row is enough, and Brian2 itself holds it.
         self._past: dict[int, Raster] = {
@@ -137,7 +138,7 @@ class Brian2Simulator(ProgramSimulator):
         del self._objects
 
     def write_weights(self, projection: str) -> None:
-        k = self.projections.get(projection)
+        k = self._projections.get(projection)
         if k is not None:  # it has synapses
             places = self.program.projections[k].places()
             values = self.simulated.transmitted(projection).ravel()

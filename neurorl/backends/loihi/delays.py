@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.backends.checks import Inputs
-from neurorl.backends.simulated import longest_delays
 from neurorl.backends.window import Raster
 from neurorl.models import LIF
 from neurorl.network.connectors import Copies, Synapses
@@ -44,13 +43,17 @@ class RelayNetwork:
 
 def relayed(network: Network) -> RelayNetwork:
     """Return *network* with relays in place of delays; *network* itself if it has none."""
-    depths = longest_delays(network)
+    delays = {p.name: network.delay_steps(p.name) for p in network.projections}
+    depths = {
+        node.name: max([1, *(delays[p.name] for p in network.projections if p.pre == node.name)])
+        for node in network.nodes
+    }
     later: dict[str, dict[int, str]] = {node.name: {} for node in network.nodes}
     if max(depths.values(), default=1) == 1:
         return RelayNetwork(network, later, depths, {})
-    names = {part.name for part in (*network.nodes, *network.projections)}
+    names = {*(n.name for n in network.nodes), *delays}
     nodes: list[Node] = list(network.nodes)
-    links: list[Projection] = []
+    projections = [dataclasses.replace(p, delay=None) for p in network.projections]
     for node in network.nodes:
         for steps in _needed(node, network, depths[node.name]):
             name = later[node.name][steps] = free_name(f"{node.name}_after_{steps}", names)
@@ -60,21 +63,22 @@ def relayed(network: Network) -> RelayNetwork:
             before = later[node.name].get(steps - 1, node.name)
             nodes.append(Population(name, node.size, _RELAY))
             link = free_name(f"{before}_relay", names)
-            links.append(Projection(link, before, name, 1.0, blocks=node.size))
+            projections.append(Projection(link, before, name, 1.0, blocks=node.size))
     parts: dict[str, dict[str, npt.NDArray[np.intp]]] = {}
-    kept, split = list[Projection](), list[Projection]()
-    for p in network.projections:
+    split: list[Projection] = []
+    for k, p in enumerate(network.projections):
         if network.synapse_delays(p.name) is not None:
             made = _parts(network, p, later[p.pre], names)
             parts[p.name] = {part.name: numbers for part, numbers in made}
             split += [part for part, _ in made]
             continue
-        pre = later[p.pre].get(network.delay_steps(p.name) - 1, p.pre)
+        pre = later[p.pre].get(delays[p.name] - 1, p.pre)
         synapses = network.synapses(p.name)
         # What is drawn between other ends might be others.
         connect = p.connect if synapses is None else Copies(synapses, 1)
-        kept.append(dataclasses.replace(p, delay=None, pre=pre, connect=connect))
-    run = Network(tuple(nodes), (*kept, *links, *split), network.dt)
+        projections[k] = dataclasses.replace(projections[k], pre=pre, connect=connect)
+    kept = [p for p in projections if p.name not in parts]
+    run = Network(tuple(nodes), (*kept, *split), network.dt)
     return RelayNetwork(run, later, depths, parts)
 
 
@@ -110,12 +114,13 @@ def _needed(node: Node, network: Network, depth: int) -> list[int]:
     """
     if isinstance(node, Population):
         return list(range(1, depth))
-    delays: set[int] = set()
+    steps: set[int] = set()
     for p in network.projections:
         if p.pre == node.name:
             each = network.synapse_delays(p.name)
-            delays |= {network.delay_steps(p.name)} if each is None else {*each.tolist()}
-    return [k - 1 for k in sorted(delays) if k > 1]
+            all_of = [network.delay_steps(p.name)] if each is None else np.unique(each).tolist()
+            steps |= {k - 1 for k in all_of}
+    return sorted(k for k in steps if k > 0)
 
 
 class InputHistory:
@@ -139,6 +144,9 @@ class InputHistory:
         """
         extended = dict(inputs)
         for name, past in self.past.items():
+            if len(past) == 1:
+                past[0] = inputs[name][-1]
+                continue
             known = np.concatenate([past, inputs[name]])
             for steps, later in self._later[name].items():
                 first = len(past) - steps

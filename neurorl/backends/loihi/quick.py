@@ -190,7 +190,10 @@ class QuickEngine(ChipEngine):
             seeds=(simulated.seeds[replica],),
             axes=(),
             record=tuple(dict.fromkeys((*simulated.record, *read))),
-            weights=simulated.weights_of(replica),
+            weights={
+                name: weights.reshape(simulated.n_replicas, *network.weight_shape(name))[replica]
+                for name, weights in simulated.weights.items()
+            },
         )
         self._running = quick_simulator(self._simulated)
         self._pes = QuickPes(compiled, self._tables, seed)

@@ -44,6 +44,9 @@ ENGINES = ("native", "stock")
 """Name the ways in which the emulated chip runs, the default one first."""
 
 Target = Literal["auto", "emulator", "loihi"]
+_WANTS_CHIP: dict[Target, bool | None] = {"auto": None, "emulator": False, "loihi": True}
+"""Say whether it must be a chip; None takes one if there is one."""
+
 Learning = Literal["host", "pes"]
 
 _OF_A_STEP = (
@@ -112,17 +115,19 @@ class LoihiSimulator(Simulator):
         pes_magnitude: float = 20.0,
     ) -> None:
         check_name("target", target, get_args(Target))
-        if target == "loihi" and not has_nxsdk():
+        wants_chip = _WANTS_CHIP[target]
+        if wants_chip and not has_nxsdk():
             raise BackendUnavailableError("target loihi", "NxSDK is not installed", remedy=EMULATE)
-        self.target: str = self.default_target() if target == "auto" else target
-        self._may_fall_back = target == "auto" and has_nxsdk()
+        self.target: str = self.default_target() if wants_chip is None else target
+        self._may_fall_back = wants_chip is None and has_nxsdk()
         self.chips, self.core = check_count("chips", chips), core or CoreLimits()
         check_name("engine", engine, ENGINES)
         self._emulation = engine
         check_name("learning", learning, get_args(Learning))
         self.learning = learning
         self.pes_magnitude = number("pes_magnitude", pes_magnitude, low=0.0, high=127.0)
-        self._pes = None if learning == "host" else self.pes_magnitude
+        self.learns_by_itself = learning in self.capabilities.learnings[1:]
+        self._pes = self.pes_magnitude if self.learns_by_itself else None
 
     @classmethod
     def problems(
@@ -181,7 +186,7 @@ class LoihiSimulator(Simulator):
             warn_of(FallbackWarning, "target auto", notice, got=exc.__cause__)
             self.target = EmulatorEngine.target
             self.engines = self._make_engines()
-        if self._is_quick and self._pes is None:
+        if self._is_quick and not self.learns_by_itself:
             quick = quick_simulator(simulated)  # which does all that a step needs
             for name in _OF_A_STEP:
                 setattr(self, name, getattr(quick, name))
@@ -194,7 +199,7 @@ class LoihiSimulator(Simulator):
         """Return an engine for each replica; none is left open if one can't be made."""
         engines: list[ChipEngine] = []
         n = self.simulated.n_replicas
-        if self._is_quick and self._pes is None:  # a model is checked, but none runs
+        if self._is_quick and not self.learns_by_itself:  # a model is checked, but none runs
             compile_network(self.arithmetic, self.weights_of(0), self.placement)
             return engines
         layouts = self.placement.layouts.items()
@@ -227,12 +232,19 @@ class LoihiSimulator(Simulator):
     def weights_of(self, replica: int) -> dict[str, FloatArray]:
         """Return the effective weights of one replica by projection, including those of relays."""
         network = self.delays.network
-        weights = self.simulated.weights_of(replica)
+        weights = {name: self._weights_of(name, replica) for name in self.simulated.weights}
         for name, parts in self.delays.parts.items():
             whole = weights.pop(name)
             weights |= {part: whole[numbers] for part, numbers in parts.items()}
         links = [p.name for p in network.projections if p.name not in weights]
         return weights | {name: initial_weights(network, name, 0) for name in links}
+
+    def _weights_of(self, projection: str, replica: int) -> FloatArray:
+        """Return the effective weights of one replica's projection."""
+        shape = self.simulated.network.weight_shape(projection)
+        weights = self.simulated.weights[projection]
+        one: FloatArray = weights.reshape(self.simulated.n_replicas, *shape)[replica]
+        return one
 
     def step(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
         return self.learn(inputs, {}, n_steps)
@@ -263,7 +275,7 @@ class LoihiSimulator(Simulator):
 
     def write_weights(self, projection: str) -> None:
         for k, engine in enumerate(self.engines):
-            weights = self.simulated.rows(projection)[k]
+            weights = self._weights_of(projection, k)
             mantissa = self._described.mantissa(projection, weights)
             engine.write_weights(projection, weights, mantissa)
 
@@ -327,7 +339,7 @@ class LoihiSimulator(Simulator):
     def meter(self, simulated: SimulatedNetwork) -> Meter:
         """Return SANA-FE's model of Loihi, with the cores that `build` would take."""
         problems = self.refusals(simulated.arithmetic.network, simulated.arithmetic_name)
-        problems += ["learning on the chip (take learning='host')"] * (self._pes is not None)
+        problems += ["learning on the chip (take learning='host')"] * self.learns_by_itself
         problems += ["the coins of 'chip+coins' (take noise='chip')"] * bool(simulated.coins)
         if problems:
             raise UnsupportedError("energy on Loihi", f"can't measure {'; '.join(problems)}")

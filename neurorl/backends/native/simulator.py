@@ -57,8 +57,9 @@ class NativeSimulator(ProgramSimulator):
         code = printed(self.program)
         taken, table = code.taken(), code.table
         self._source, self._advance = taken.code, library_of(taken).neurorl_advance
-        self._given: dict[str, type] = {self.names[k]: bool for k in self.sources}
+        self._given: dict[str, type] = {self._name(k): bool for k in self.sources}
         self._given |= dict.fromkeys(self.driven, float)
+        self._projections = {p.name: k for k, p in enumerate(self.program.projections)}
         self._arrays = table.allocated({"logistic": LOGISTIC_TABLE})
         self._addresses = _addresses([*self._arrays.values()])
         self._arrays["seeds"][:] = simulated.seeds
@@ -87,7 +88,7 @@ class NativeSimulator(ProgramSimulator):
     def window(self, inputs: Inputs, rasters: dict[str, Raster], n_steps: int) -> WindowCall:
         """Return a call of C that reads and writes these arrays, without copies or allocations."""
         into = [inputs[name] for name in self._given]
-        out = [rasters.get(self.names[k]) for k in self.populations]
+        out = [rasters.get(self._name(k)) for k in self.populations]
         tables = _pointers([*_addresses(into), *self._addresses]), _pointers(_addresses(out))
         places = [ctypes.addressof(table) for table in tables]
         function = ctypes.cast(self._advance, ctypes.c_void_p).value
@@ -99,14 +100,19 @@ class NativeSimulator(ProgramSimulator):
 
     def step(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
         rows: Inputs = {x: np.ascontiguousarray(inputs[x], kind) for x, kind in self._given.items()}
-        sizes = {x: self.simulated.whole.node(x).size for x in self.simulated.record}
-        rasters = {name: np.empty((n_steps, size), bool) for name, size in sizes.items()}
+        rasters = {
+            name: np.empty((n_steps, self.program.nodes[self.numbers[name]].size), bool)
+            for name in self.simulated.record
+        }
         call = self.window(rows, rasters, n_steps)
         call.function(False, *call.arguments)
         return rasters
 
+    def _name(self, k: int) -> str:
+        return self.program.nodes[k].name
+
     def write_weights(self, projection: str) -> None:
-        k = self.projections.get(projection)
+        k = self._projections.get(projection)
         if k is None:  # it has no synapse
             return
         values = self.simulated.transmitted(projection).ravel()
@@ -140,7 +146,7 @@ class NativeSimulator(ProgramSimulator):
         return self._arrays[f"bias{k}"] if self.program.nodes[k].has_bias else None
 
     def memory(self, projection: str) -> Array | None:
-        k = self.projections.get(projection)
+        k = self._projections.get(projection)
         if k is None or self.simulated.network.projection(projection).signed:
             return None
         is_direct = not self._unit(k) and self.program.projections[k].places() is None
@@ -150,7 +156,7 @@ class NativeSimulator(ProgramSimulator):
         return self.held_part(projection, slice(None))
 
     def held_part(self, projection: str, part: slice) -> Array | None:
-        k = self.projections.get(projection)
+        k = self._projections.get(projection)
         unit = 0.0 if k is None else self._unit(k)
         memory = self._arrays[f"levels{k}"] if unit else self.memory(projection)
         if memory is None:
@@ -158,7 +164,7 @@ class NativeSimulator(ProgramSimulator):
         return memory[part] * unit if unit else memory[part]
 
     def levels(self, projection: str, unit: float) -> Int32Array | None:
-        k = self.projections.get(projection)
+        k = self._projections.get(projection)
         if k is None or not self.program.projections[k].has_levels:
             return None
         levels: Int32Array = self._arrays[f"levels{k}"]

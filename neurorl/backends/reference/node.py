@@ -85,7 +85,9 @@ class NumpyNode:
         """
         if given is not None and not self.released:
             return given
-        draws = {x: draw(steps) for x, draw in self.draws.items()}
+        draws: dict[str, FloatArray] = {}
+        for x, draw in self.draws.items():
+            draws[x] = draw(steps)
         spikes, values = self._step(self.state, arrived, self.bias, self.dead, draws, given)
         for x in self.state:
             self.state[x] = values[x]

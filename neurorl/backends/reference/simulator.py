@@ -67,6 +67,9 @@ class ReferenceSimulator(ProgramSimulator):
                 arrived, now = self.with_given(self.arrived(), inputs, step), {}
                 for k, node in enumerate(nodes):
                     given = inputs[node.name][step] if node.is_source else None
+                    if given is not None and not node.releases:
+                        now[k] = given
+                        continue
                     now[k] = self.nodes[k].update(arrived[k], self.steps, given)
                     if node.initial and not node.names_bias:
                         self._check(k)
@@ -123,9 +126,11 @@ class ReferenceSimulator(ProgramSimulator):
         """Let a step's spikes, by node, join those on their way."""
         for k, now in spikes.items():
             past = self.spikes[k]
-            past[:-1] = past[1:]
+            if len(past) > 1:
+                past[:-1] = past[1:]
             past[-1] = now
-        self.steps = [step + 1 for step in self.steps]
+        for replica in range(len(self.steps)):
+            self.steps[replica] += 1
 
     def source(self) -> str:
         """Return the network, and the Python function of each node."""

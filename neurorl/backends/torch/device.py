@@ -5,11 +5,11 @@ from __future__ import annotations
 import ctypes
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import torch
 
-from neurorl.errors import ArgumentError, BackendUnavailableError, check_name, quoted
+from neurorl.errors import ArgumentError, BackendUnavailableError, quoted, unknown_name_error
 from neurorl.native import toolchain
 
 _LIMIT = "cpu, cuda, cuda:0, ..."
@@ -25,9 +25,10 @@ def check_device(device: object) -> torch.device:
     """
     if not isinstance(device, str):
         raise ArgumentError("device", "is no name", got=quoted(device), limit=_LIMIT)
-    chosen = None
-    with suppress(RuntimeError):
+    try:
         chosen = torch.device(device)
+    except RuntimeError:
+        chosen = None
     if chosen is None or chosen.type not in ("cpu", "cuda"):
         raise ArgumentError("device", "unknown name", got=quoted(device), limit=_LIMIT)
     n_devices = torch.cuda.device_count() if torch.cuda.is_available() else 0
@@ -55,10 +56,12 @@ def keep_freed_memory() -> bool:
     every window. To be called once by a program that trains for long; it acts on the whole process.
     Returns whether the setting was made; only glibc has it.
     """
-    is_linux = sys.platform.startswith("linux")
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if is_linux else None
-    chosen = (_TRIM_THRESHOLD, _NEVER), (_MMAP_THRESHOLD, _LARGEST_MMAP)
-    return mallopt is not None and all(mallopt(*pair) for pair in chosen)
+    if not sys.platform.startswith("linux"):
+        return False
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None:
+        return False
+    return bool(mallopt(_TRIM_THRESHOLD, _NEVER) and mallopt(_MMAP_THRESHOLD, _LARGEST_MMAP))
 
 
 ENGINES = ("compiled", "eager")
@@ -71,8 +74,8 @@ def check_engine(engine: str | None) -> str:
 
     Raises UnknownNameError for an unknown name, BackendUnavailableError without a compiler.
     """
-    if engine is not None:
-        check_name("engine of torch", engine, ENGINES)
+    if engine is not None and engine not in ENGINES:
+        raise unknown_name_error("engine of torch", engine, ENGINES)
     why = toolchain.problem()
     if engine == COMPILED and why is not None:
         raise BackendUnavailableError(f"engine {COMPILED!r}", why, remedy="take engine='eager'")

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from neurorl.backends.torch.expressions import through
-from neurorl.errors import ArgumentError, check_name
+from neurorl.errors import ArgumentError, unknown_name_error
 from neurorl.network.description import CURRENT_GRID, Network
 from neurorl.numerics.random import LOGISTIC_BITS, LOGISTIC_TABLE
 from neurorl.storage.plain import Named
@@ -101,7 +101,8 @@ def check_batch(
     sources = {source.name: source for source in network.sources}
     spikes, currents = {}, {}
     for name, value in inputs.items():
-        check_name("source", name, sources)
+        if name not in sources:
+            raise unknown_name_error("source", name, sources)
         size, where = sources[name].size, f"input {name!r}"
         if name in network.currents:
             current = _taken(where, value, {"batch": batch, str(size): size}, shape)
@@ -168,11 +169,6 @@ def _on_grid(x: Tensor) -> Tensor:
     return torch.round(x * (1.0 / CURRENT_GRID)) * CURRENT_GRID
 
 
-def _mapped(f: Callable[..., Tensor], *of: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return *f* of the tensors that have the same name in each mapping."""
-    return {x: f(*(tensors[x] for tensors in of)) for x in of[0]}
-
-
 @dataclass(frozen=True)
 class Carried:
     """Hold the state of a node.
@@ -188,7 +184,10 @@ class Carried:
 
     def map(self, f: Callable[..., Tensor], *others: Carried) -> Carried:
         """Return the state with *f* applied to all that changes, beside the same of *others*."""
-        variables = _mapped(f, self.variables, *(other.variables for other in others))
+        variables = {
+            x: f(value, *(other.variables[x] for other in others))
+            for x, value in self.variables.items()
+        }
         blocked = f(self.blocked, *(other.blocked for other in others))
         return Carried(variables, self.start, blocked)
 
@@ -217,8 +216,10 @@ class ModuleState:
     def map(self, f: Callable[..., Tensor], *others: ModuleState) -> ModuleState:
         """Return the state with *f* applied to every tensor, beside the same of *others*."""
         cells = {k: c.map(f, *(other.cells[k] for other in others)) for k, c in self.cells.items()}
-        spikes = _mapped(f, self.spikes, *(other.spikes for other in others))
-        released = _mapped(f, self.released, *(other.released for other in others))
+        spikes = {k: f(s, *(other.spikes[k] for other in others)) for k, s in self.spikes.items()}
+        released = {
+            k: f(s, *(other.released[k] for other in others)) for k, s in self.released.items()
+        }
         return ModuleState(cells, spikes, released)
 
     def detach(self) -> ModuleState:

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from neurorl.arithmetic.rounding import ChipArithmetic, find_arithmetic, make_arithmetic
 from neurorl.backends.checks import check_seeds
-from neurorl.backends.simulated import longest_delays
 from neurorl.backends.torch.device import COMPILED, check_engine
 from neurorl.backends.torch.estimators import Concrete, Estimator
 from neurorl.backends.torch.expressions import CHIP
@@ -102,7 +101,9 @@ class SpikingModule(SynapticModule):
             weights = self.arithmetic.round(p.name, drawn)
             rounding = self.arithmetic.rounding(p.name) if self.arithmetic.is_chip else None
             self.synapses[p.name] = TensorSynapses(network, p.name, weights, self.dtype, rounding)
-        self._kept = longest_delays(network.spiking)
+        self._kept = {node.name: 1 for node in network.spiking.nodes}
+        for p in network.spiking.projections:
+            self._kept[p.pre] = max(self._kept[p.pre], network.delay_steps(p.name))
         program = lower(network, self.arithmetic, self._kept, self.seeds[:1])
         self._paths = paths_of(program)
         self.cells = nn.ModuleDict()
@@ -276,7 +277,9 @@ class SpikingModule(SynapticModule):
 
     def _check(self, inputs: Named, state: ModuleState | None, n_steps: int | None) -> Batch:
         """Return *inputs* as a `Batch`, of the batch size of *state* if there is one."""
-        batch = None if state is None else next(iter(state.spikes.values())).shape[-2]
+        batch = None
+        if state is not None:
+            batch = next(iter(state.spikes.values())).shape[-2]
         return check_batch(self.network, inputs, self._shape, n_steps, batch)
 
     def _draws(

@@ -83,13 +83,14 @@ class TorchSimulator(ProgramSimulator):
         """
         network, axes, seeds = self.simulated.network, self.simulated.axes, self.simulated.seeds
         made = SpikingModule(network, seed=seeds if axes else seeds[0], **options)
-        for name in self.simulated.weights:
-            rows = self.simulated.rows(name)
-            made.set_weights(name, rows if axes else rows[0])
+        for name, weights in self.simulated.weights.items():
+            made.set_weights(name, weights.reshape(*axes, *network.weight_shape(name)))
         return made
 
     def write_weights(self, projection: str) -> None:
-        self._module.set_weights(projection, self.simulated.rows(projection))
+        shape = self.simulated.network.weight_shape(projection)
+        weights = self.simulated.weights[projection].reshape(self.simulated.n_replicas, *shape)
+        self._module.set_weights(projection, weights)
 
     def write_bias(self, population: str, bias: Array) -> None:
         values = torch.from_numpy(bias.astype(np.float64))
@@ -97,11 +98,13 @@ class TorchSimulator(ProgramSimulator):
 
     @torch.no_grad()
     def step(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
-        into = {}
-        for name in (*(self.names[k] for k in self.sources), *self.driven):
-            given = torch.from_numpy(np.asarray(inputs[name], dtype=np.float64)).to(self._device)
-            into[name] = given.view(n_steps, self.simulated.n_replicas, 1, -1).transpose(0, 1)
+        n_replicas, names = self.simulated.n_replicas, [node.name for node in self.program.nodes]
+        known = [*(names[k] for k in self.sources), *self.driven]
+        given = {name: np.asarray(inputs[name], dtype=np.float64) for name in known}
+        shape = n_steps, n_replicas, 1, -1
+        spikes = {x: torch.from_numpy(given[x]).to(self._device).view(shape) for x in given}
         noise = {name: self._of_steps(rows, n_steps) for name, rows in self._draws.items()}
+        into = {name: x.transpose(0, 1) for name, x in spikes.items()}
         words = {(node, x): self._of_steps(rows, n_steps) for node, x, rows in self._from_outside}
         driven = {key: into.pop(key) for key in self.driven}
         batch = Batch(n_steps, 1, into, {}, words, driven=driven)
@@ -123,11 +126,14 @@ class TorchSimulator(ProgramSimulator):
         """Return the state with the dead steps of `dead`."""
         cells = dict(self._state.cells)
         for k, dead in self._dead.items():
-            carried = cells[self.names[k]]
+            carried = cells[self._name(k)]
             left = torch.from_numpy(dead).view(self.simulated.n_replicas, 1, 1, -1)
             blocked = left > torch.arange(carried.blocked.shape[1])[:, None, None]
-            cells[self.names[k]] = replace(carried, blocked=blocked.to(carried.blocked.dtype))
+            cells[self._name(k)] = replace(carried, blocked=blocked.to(carried.blocked.dtype))
         return replace(self._state, cells=cells)
+
+    def _name(self, k: int) -> str:
+        return self.program.nodes[k].name
 
     def time(self, replica: int) -> int:
         return self._t[replica]
@@ -136,22 +142,22 @@ class TorchSimulator(ProgramSimulator):
         self._t[replica] = t
 
     def values(self, k: int, variable: str) -> Array:
-        values: Array = self._state.cells[self.names[k]].variables[variable].view(-1).numpy()
+        values: Array = self._state.cells[self._name(k)].variables[variable].view(-1).numpy()
         return values
 
     def dead(self, k: int) -> Array:
         if k not in self._dead:
-            blocked = self._state.cells[self.names[k]].blocked
+            blocked = self._state.cells[self._name(k)].blocked
             self._dead[k] = blocked.sum(dim=1).view(-1).numpy().astype(np.int64)
         return self._dead[k]
 
     def past(self, k: int) -> Raster:
-        steps = _steps_first(self._state.spikes[self.names[k]])
+        steps = _steps_first(self._state.spikes[self._name(k)])
         return steps.reshape(len(steps), -1).astype(np.bool_)
 
     def put_past(self, rasters: Mapping[int, Raster]) -> None:
         for k, raster in rasters.items():
-            past = _steps_first(self._state.spikes[self.names[k]])
+            past = _steps_first(self._state.spikes[self._name(k)])
             past[:] = raster.reshape(past.shape)
             for release in self.program.nodes[k].releases.values():
                 sent = _steps_first(self._state.released[release.projection])

@@ -101,7 +101,7 @@ class Unroll:
                 for s in (s for s in inner if s.post == name):
                     n_steps = q[s.target].shape[1]
                     sent = series[s][len(series[s]) - s.delay :][:n_steps]
-                    q[s.target] = q[s.target] + transmit(_joined(sent), self._sent[s])
+                    q[s.target] = q[s.target] + transmit(_joined(sent, 1), self._sent[s])
                 q |= {x: q[x] + driven[cells.node.drive(x)][k] for x in cells.node.driven}
                 for g in (g for g in gaps if g.post == name):
                     q[g.target] = q[g.target] + coupled[g].unsqueeze(1).to(q[g.target].dtype)
@@ -113,9 +113,9 @@ class Unroll:
                 last = emitted[s.pre][-1]
                 past += _parts(last.released[s.release] if s.release else last.spikes, 1)
         for name, parts in emitted.items():
-            self.spikes[name] = _joined([part.spikes for part in parts])
+            self.spikes[name] = _joined([part.spikes for part in parts], 1)
             for x in parts[0].released:
-                self._released[name, x] = _joined([part.released[x] for part in parts])
+                self._released[name, x] = _joined([part.released[x] for part in parts], 1)
 
     def replay(self, name: str) -> tuple[Tensor, Tensor | None]:
         """Replay a population, see `TensorNode.replay`; all spikes must be known."""
@@ -180,7 +180,8 @@ class Unroll:
 def _last(past: Tensor, now: Tensor) -> Tensor:
     """Return the last steps of *past* and *now*, as many as *past* has."""
     n = past.shape[1]
-    return (now if now.shape[1] >= n else _joined([past, now]))[:, -n:]
+    recent = now if now.shape[1] >= n else torch.cat([past, now], dim=1)
+    return recent[:, -n:]
 
 
 def _parts(x: Tensor, n_steps: int) -> list[Tensor]:
@@ -192,6 +193,6 @@ def _parts(x: Tensor, n_steps: int) -> list[Tensor]:
     return [x[:, t : t + n_steps] for t in range(0, x.shape[1], n_steps)]
 
 
-def _joined(parts: Sequence[Tensor]) -> Tensor:
-    """Return windows joined to one; one alone isn't copied."""
-    return torch.cat(list(parts), dim=1) if len(parts) > 1 else parts[0]
+def _joined(parts: Sequence[Tensor], dim: int) -> Tensor:
+    """Return tensors joined along *dim*; one alone isn't copied."""
+    return torch.cat(list(parts), dim=dim) if len(parts) > 1 else parts[0]
