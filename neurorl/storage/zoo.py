@@ -19,6 +19,18 @@ from typing import Any, Self
 from neurorl.errors import check_name
 from neurorl.storage.reading import FilePlace, check_fields, read_bytes, read_json
 
+__all__ = [
+    "AGENTS",
+    "ON_CHIP",
+    "PREFIX",
+    "ZooAgent",
+    "agents",
+    "find",
+    "is_within",
+    "located",
+    "name_of",
+]
+
 PREFIX = "zoo:"
 """Begin the name of a pretrained agent with it, where a run is named."""
 AGENTS = Path(__file__).parents[1] / "pretrained" / "agents"
@@ -65,9 +77,14 @@ def agents() -> Mapping[str, ZooAgent]:
     """Return all pretrained agents by name. Raises RunError if their list is damaged."""
     place = FilePlace("zoo", "agents.json", _REMEDY)
     data = read_json(AGENTS.parent / "agents.json", place, _LARGEST)
-    listed = check_fields(data, place, {"agents": list}, {})["agents"]
-    read = [ZooAgent.from_dict(each, place) for each in listed]
-    return {agent.name: agent for agent in read}
+    listed = [ZooAgent.from_dict(each, place) for each in check_list(data, place)]
+    return {agent.name: agent for agent in listed}
+
+
+def check_list(data: object, place: FilePlace) -> list[Any]:
+    """Return *data*, the list of a field ``agents``. Raises RunError for anything else."""
+    listed: list[Any] = check_fields(data, place, {"agents": list}, {})["agents"]
+    return listed
 
 
 def find(name: str) -> Path:

@@ -151,7 +151,10 @@ a table, so there are no hidden units, and no bias, which would spike in every s
 state. Short eligibilities, of the critic too, chosen on slippery lakes and cliffs and a windy grid,
 seeds 100 to 119."""
 
-_HASHED: Named = {**TABLES["lif"], "lambda_actor": 0.5, "critic.lambda_": 0.9}
+_HASHED: Mapping[str, Named] = {
+    **TABLES,
+    "lif": {**TABLES["lif"], "lambda_actor": 0.5, "critic.lambda_": 0.9},
+}
 """Let eligibilities last longer for observations that come back: one observation may belong to
 several states, such as a view in a maze, so the critic can't predict what comes next."""
 LAMBDA_OF_NUMBERS = 0.9
@@ -162,12 +165,13 @@ Chosen on noughts and crosses, three in a column, Nim, Pig, an exam and lights t
 100 to 102."""
 LAMBDA_OF_TILES = 0.85
 """Let eligibilities of tiles last so long where no discount looks further ahead."""
-_TILED: Named = {**_HASHED, "alpha_output": 0.6, "lambda_actor": LAMBDA_OF_TILES}
+_TILED: Mapping[str, Named] = {
+    **TABLES,
+    "lif": {**_HASHED["lif"], "alpha_output": 0.6, "lambda_actor": LAMBDA_OF_TILES},
+}
 _MOST_GRIDS = 24
 """Let rates fall as 1 over the number of sets of tilings, from so many sets on."""
-_IMAGES: Named = {**_TILED, "lambda_actor": 0.9}
-_LIF = {HashedStates: _HASHED, Select: _TILED, ImageCells: _IMAGES}
-"""Map kinds of cells to these defaults of ``'lif'`` for them; other models have one for all."""
+_IMAGES: Mapping[str, Named] = {**TABLES, "lif": {**_TILED["lif"], "lambda_actor": 0.9}}
 _OF_IMAGES = 0.33
 """Multiply rates by this for images, whose cells are redundant over several scales. With the rate
 of tiles an agent of Catch (10 x 10 pixels) settled on an action before it had learned."""
@@ -184,11 +188,18 @@ random play: 3 earns less in most, 12 on the crane.
 
 def fields_of(cells: Features, model: str) -> PlainData:
     """Return the fields that follow from the cells of an agent that learns a table."""
-    of_lif = (rates for kind, rates in _LIF.items() if isinstance(cells, kind) and model == "lif")
-    rates = next(of_lif, TABLES[model])
+    rates = _of_kind(cells)[model]
     alpha = round(rates["alpha_output"] * _share(cells), 3)
     both = {"cells": cells, "features": cells}
     return {**rates, "alpha_output": alpha, "hidden": 0, "bias": False, **both}
+
+
+def _of_kind(cells: Features) -> Mapping[str, Named]:
+    if isinstance(cells, ImageCells):
+        return _IMAGES
+    if isinstance(cells, Select):
+        return _TILED
+    return _HASHED if isinstance(cells, HashedStates) else TABLES
 
 
 def rates_of_numbers(cells: Features | None, gamma: float | None) -> PlainData:
