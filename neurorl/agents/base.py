@@ -236,6 +236,8 @@ def with_parameters(state: State, given: Mapping[str, npt.ArrayLike], exact_matc
     that the agent doesn't have.
     """
     check_options(_WHERE, given)
+    if given is None:  # which stands for no options elsewhere
+        raise ArgumentError(_WHERE, "needs arrays by name", got=given)
     own, taken = parameters_in(state), dict[str, Array]()
     if exact_match and (missing := sorted(own.keys() - given.keys())):
         remedy = "exact_match=False keeps the agent's own"
@@ -245,10 +247,14 @@ def with_parameters(state: State, given: Mapping[str, npt.ArrayLike], exact_matc
             raise unknown_name_error(f"{_WHERE}, array", name, own)
         where, like = f"{_WHERE}, {name}", own[name]
         try:
+            if np.iscomplexobj(value):
+                raise TypeError
             taken[name] = array = np.array(value, dtype=like.dtype)
         except (TypeError, ValueError) as exc:
             raise ArgumentError(where, "isn't numbers", got=quoted(value)) from exc
-        if array.shape != like.shape or not np.isfinite(array).all():
-            what, got = "has another shape, or isn't finite", array.shape
-            raise ArgumentError(where, what, got=got, limit=like.shape)
+        if array.shape != like.shape:
+            raise ArgumentError(where, "has another shape", got=array.shape, limit=like.shape)
+        if not np.isfinite(array).all():
+            n_other = int((~np.isfinite(array)).sum())
+            raise ArgumentError(where, "isn't finite", got=f"{n_other} such numbers", limit="none")
     return {**state, **taken}
