@@ -333,7 +333,8 @@ def _play(env: Environment, play: FirstPlay, seed: int, act: Act, clock: Clock) 
         mask = info.get(MASK) if isinstance(info, Mapping) else None
         paid = 0.0 if begins else play.rewards[-1][-1]
         action = act(episode, begins, observation, mask, paid)
-        observation, reward, terminated, truncated, info = answers.step(action)
+        # A copy, as an environment may change what it is given, and some actions are taken again.
+        observation, reward, terminated, truncated, info = answers.step(copy.copy(action))
         play.take(action, reward, terminated or truncated, *kept())
         for place, words in play.words.items():
             words.add(repr(_at(observation, place)))

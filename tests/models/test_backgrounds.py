@@ -58,21 +58,30 @@ def test_a_background_changes_no_bit(colours: tuple[int, ...], shows: bool) -> N
 
 
 class Within(gym.ObservationWrapper[Any, Any, Any]):
-    """Show images by numbers of another range."""
+    """Show images by numbers of another range, in a space of a still wider one."""
 
-    def __init__(self, env: gym.Env[Any, Any], low: float, high: float) -> None:
+    def __init__(
+        self, env: gym.Env[Any, Any], low: float, high: float, declared: tuple[float, float]
+    ) -> None:
         super().__init__(env)
         self._low, self._unit = low, (high - low) / 255.0
-        shape = env.observation_space.shape
-        self.observation_space = Box(low, high, shape, np.float64)
+        self.observation_space = Box(*declared, env.observation_space.shape, np.float64)
 
     def observation(self, observation: Any) -> Any:
         return self._low + self._unit * observation
 
 
-@pytest.mark.parametrize("ends", [(0.0, 1.0), (-1.0, 1.0), (-0.5, 0.5), (-8.0, 0.0)])
-def test_a_range_changes_no_bit(ends: tuple[float, float]) -> None:
-    usual, within = (SpikingActorCritic(env, seed=3) for env in (balls(), Within(balls(), *ends)))
+ENDS = [(0.0, 1.0), (-1.0, 1.0), (-0.5, 0.5), (-8.0, 0.0), (5.0, 6.0)]
+WIDE = [(0.0, 10.0), (-4.0, 1000.0), (-1e9, 1e9), (-np.inf, np.inf), (0.0, np.inf)]
+
+
+@pytest.mark.parametrize(
+    ("ends", "declared"), [*zip(ENDS, ENDS, strict=True), *(((0.0, 1.0), wide) for wide in WIDE)]
+)
+def test_a_range_changes_no_bit(ends: tuple[float, float], declared: tuple[float, float]) -> None:
+    """Whether a space declares it or a much wider one."""
+    envs = balls(), Within(balls(), *ends, declared)
+    usual, within = (SpikingActorCritic(env, seed=3) for env in envs)
     assert within.config.traces == usual.config.traces != ()
     for agent in (usual, within):
         agent.learn(total_steps=120)
@@ -85,7 +94,9 @@ def test_rows_of_measurements_are_numbers() -> None:
     for space, has in ((Box(-1.0, 1.0, (5, 5)), False), (Box(0.0, 1.0, (5, 5)), True)):
         assert has_patches(space) == has
     for low in (-np.inf, -1.0, float(np.finfo(np.float32).min)):
-        assert has_patches(Box(low, 1.0, (6, 6, 2), np.float32)) == (low == -1.0)
+        space = Box(low, 1.0, (6, 6, 2), np.float32)
+        assert has_patches(space) == (low == -1.0)
+        assert has_patches(space, is_played=True)
     assert has_patches(env.observation_space)
 
 

@@ -21,7 +21,7 @@ from neurorl.models.agent.past import Past
 from neurorl.models.defaults.cue_search import last_of
 from neurorl.models.defaults.presets import make_config
 from neurorl.models.features import HashedStates
-from neurorl.models.features.base import parts_in
+from neurorl.models.features.base import PartKey, parts_in
 
 FORMS: dict[str, tuple[Space[Any], Callable[[int], Any]]] = {
     "Discrete": (Discrete(16), lambda symbol: symbol),
@@ -75,7 +75,7 @@ ID = "tests/Mail-v0"
 gym.register(ID, Mail)  # type: ignore[arg-type]
 
 
-def numbers_of(env: Mail, symbol: int, keys: Sequence[str | int]) -> list[float]:
+def numbers_of(env: Mail, symbol: int, keys: Sequence[PartKey]) -> list[float]:
     """Return the numbers of an observation that shows a symbol."""
     return np.ravel(parts_in(env.form(symbol), keys)).tolist()
 

@@ -176,7 +176,7 @@ def test_parts_of_many_states_have_no_tiles() -> None:
     assert box is not None
     assert (box.low.tolist(), box.high.tolist()) == ([0.0, 0.0, 2.0], [1.0, 1.0, 4.0])
     assert box_of(Tuple((Box(0.0, 1.0, (2,)), Discrete(100)))) is None
-    assert box_of(Dict(a=Tuple((Box(0.0, 1.0),)), b=Discrete(2))) is None
+    assert box_of(Dict(a=Tuple((Box(0.0, 1.0), Discrete(100))), b=Discrete(2))) is None
     assert box_of(Dict(a=Text(3))) is None
 
 
@@ -831,8 +831,8 @@ def test_loops_play_the_same_there(digits: int) -> None:
         (MultiDiscrete([3, 2]), JointStates((3, 2), (0, 0))),
         (MultiBinary(3), JointStates((2, 2, 2), (0, 0, 0))),
         (MultiDiscrete([100, 100]), Concat((OneHot(100), OneHot(100)))),
-        (Tuple((Text(3), Discrete(2))), Concat((OneHot(2),), (1,))),
-        (Dict(a=Discrete(2), b=Text(3)), Concat((OneHot(2),), ("a",))),
+        (Tuple((Text(3), Discrete(2))), JointStates((2,), (0,), (1,))),
+        (Dict(a=Discrete(2), b=Text(3)), JointStates((2,), (0,), ("a",))),
     ],
 )
 def test_cells_of_spaces_of_several_numbers(space: gym.Space[Any], cells: Any) -> None:

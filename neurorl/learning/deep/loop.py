@@ -307,7 +307,7 @@ class DeepLoop(NumpyLoop):
         part.lasting["returns"][:] = mean, square, count
         part.passing_arrays["return"][0] = now
         variance = square / (count - 1.0) if count > 1.0 else 0.0
-        if variance > 1e-8:
+        if variance > 1e-8 * min(mean * mean, 1.0):  # rewards of any size, not their rounding
             self.reward[k] = reward / math.sqrt(variance)
 
     def _learn_from(self, k: int, ahead: float) -> None:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from neurorl.errors import DescriptionError
 from neurorl.models.agent.past import KEYS, Past, check_places, kept_apart
 from neurorl.models.features import Features, FromNumbers, HashedStates, SelectParts
-from neurorl.models.features.base import parts_in
+from neurorl.models.features.base import PartKey, parts_in
 from neurorl.models.features.of_others import BlockMeans
 from neurorl.numerics.arrays import FloatArray
 from neurorl.tasks.first_play import FirstPlay
@@ -51,7 +51,7 @@ class Memories:
         self,
         past: Past,
         n: int,
-        keys: Sequence[str | int] = (),
+        keys: Sequence[PartKey] = (),
         actions: int = 1,
         usual: Sequence[float] = (),
     ) -> None:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from neurorl.models.defaults.observations import seen_parts, selecting
 from neurorl.models.features import Concat, Features, Select, Tiles
+from neurorl.models.features.base import PartKey
 from neurorl.numerics.arrays import BoolArray, FloatArray
 from neurorl.tasks.kinds import Space
 
@@ -111,7 +112,7 @@ def short(numbers: npt.ArrayLike) -> FloatArray:
 def box_of(space: Space) -> gym.spaces.Box | None:
     """Return a Box of the numbers of a space, or of all parts of a Tuple or Dict, flattened.
 
-    None if a part has parts itself, is a MultiDiscrete, or has more states than tiles distinguish.
+    None if a part has more states than tiles distinguish.
     """
     ends: list[tuple[FloatArray, FloatArray]] = []
     for part in seen_parts(space).values() or [space]:
@@ -119,7 +120,7 @@ def box_of(space: Space) -> gym.spaces.Box | None:
             ends.append((part.low.astype(np.float64), part.high.astype(np.float64)))
         elif isinstance(part, gym.spaces.MultiBinary):
             ends.append((np.zeros(part.shape), np.ones(part.shape)))
-        elif part is space and isinstance(part, gym.spaces.MultiDiscrete):
+        elif isinstance(part, gym.spaces.MultiDiscrete):
             ends.append((part.start.astype(np.float64), part.start + part.nvec - 1.0))
         elif isinstance(part, gym.spaces.Discrete) and part.n <= _BINS * _MORE_TILINGS:
             first = float(part.start)
@@ -131,7 +132,7 @@ def box_of(space: Space) -> gym.spaces.Box | None:
 
 
 def box_cells(
-    ranges: BoxRanges, is_fine: bool = True, keys: Sequence[str | int] = ()
+    ranges: BoxRanges, is_fine: bool = True, keys: Sequence[PartKey] = ()
 ) -> Features | None:
     """Return tiles of every pair of numbers that vary, over what was seen and what is declared.
 
@@ -171,7 +172,7 @@ def sees_apart(cells: Features) -> bool:
     return all(isinstance(one, Tiles) and len(one.low) == 1 for one in tiles)
 
 
-def _apart(ranges: BoxRanges, keys: Sequence[str | int]) -> Features | None:
+def _apart(ranges: BoxRanges, keys: Sequence[PartKey]) -> Features | None:
     """Return tiles of every single number that varies, or None if there are too many numbers.
 
     None also if most of them are flags, whose combinations matter.
@@ -187,7 +188,7 @@ def _apart(ranges: BoxRanges, keys: Sequence[str | int]) -> Features | None:
 
 
 def _tiles(
-    ranges: BoxRanges, covers: Sequence[Cover], most: int, most_bins: int, keys: Sequence[str | int]
+    ranges: BoxRanges, covers: Sequence[Cover], most: int, most_bins: int, keys: Sequence[PartKey]
 ) -> Features:
     """Return tiles of groups of numbers, each over the ranges of its cover.
 

@@ -18,7 +18,7 @@ from neurorl.models.deep.observations import AsSeen, Standardised
 from neurorl.models.deep.patches import Patches
 from neurorl.models.deep.step_size import RootMeanSquare
 from neurorl.models.deep.trunk import Shared
-from neurorl.models.defaults.boxes import box_of
+from neurorl.models.defaults.boxes import box_of, short
 from neurorl.models.defaults.images import background
 from neurorl.models.defaults.observations import default_cells, seen_parts
 from neurorl.models.features import Features, Raw, SelectParts
@@ -73,22 +73,23 @@ _SIDE, _FILTERS, _ENTROPY, _MEANS = 3, 8, 5e-3, 1e-4
 """Let 8 neurons see each 3 x 3 patch of an image. Chosen on MinAtar's Breakout, SpaceInvaders and
 Asterix, seeds 100 and 101, as are the steps and the entropy; the rate at which drives' means
 follow, on Freeway and SpaceInvaders, seed 100."""
-_LOWEST = -1e6  # a pixel; the least float of a type stands for no range
+_WIDEST = 1e6  # a range of pixels; the least and the largest float of a type stand for none
+_NARROW = 0.5
 _MOST_PLACES = 2_000
 """See larger images by the means of at most so many blocks."""
 
 
-def deep_defaults(env: Environment, *, sees_patches: bool = True) -> PlainData:
+def deep_defaults(env: Environment, *, sees_patches: bool | None = None) -> PlainData:
     """Return the fields that follow from an environment's spaces.
 
-    sees_patches: whether rows and columns of numbers are an image.
+    sees_patches: whether rows and columns of numbers are an image; None for what the space says.
 
     Images and numbers of states enter as they are: as spikes where they are 0 or 1, else as
     currents. Other numbers are measured in running deviations. Where actions are numbers, steps
     slow sooner: Pendulum-v1, seeds 100 to 104, fell back when they did not.
     """
     space = env.observation_space
-    is_image = sees_patches and has_patches(space)
+    is_image = has_patches(space) if sees_patches is None else sees_patches
     seen = _of_image(space) if is_image else _of_numbers(space)
     fields = {**seen, "features": seen["cells"], "policy": Softmax(1.0), "window": 2}
     if isinstance(env.action_space, gym.spaces.Box):
@@ -124,12 +125,17 @@ def deep_on(cells: Features, lambda_: float, of_critic: float, repeats: PlainDat
 def on_background(cells: Features, rows: FloatArray, channels: int) -> Features:
     """Return cells of images, or of means of their blocks, that measure pixels from usual ones.
 
-    rows, channels: as of `background`.
+    The unit is the largest distance that was seen where the declared one is over twice as much, or
+    less. rows, channels: as of `background`.
     """
     of = cells.of if isinstance(cells, BlockMeans) else cells
     assert isinstance(of, Raw)
     low = of.usual[0] if of.usual else 0.0
-    of = dataclasses.replace(of, usual=background(rows, channels, low))
+    usual = background(rows, channels, low)
+    most = float(np.abs(rows - np.resize(usual or (0.0,), rows.shape[1])).max())
+    is_narrow = 0.0 < most < _NARROW * of.unit
+    unit = float(short([most])[0]) if is_narrow or most > of.unit else of.unit
+    of = dataclasses.replace(of, unit=unit, usual=usual)
     return dataclasses.replace(cells, of=of) if isinstance(cells, BlockMeans) else of
 
 
@@ -150,16 +156,18 @@ def with_traces(fields: Named, traces: tuple[float, ...]) -> PlainData:
     return {**fields, "traces": traces}
 
 
-def has_patches(space: Space) -> bool:
+def has_patches(space: Space, is_played: bool = False) -> bool:
     """Return whether observations are rows and columns of numbers in a range, or several such.
 
-    Those of two axes begin at 0; others may be rows of measurements.
+    Those of two axes begin at 0; others may be rows of measurements. is_played: whether a first
+    play shows the range of more axes.
     """
     if not isinstance(space, gym.spaces.Box) or len(space.shape) not in (2, 3, 4):
         return False
-    low = _LOWEST if len(space.shape) > 2 else 0.0
+    low = -_WIDEST if len(space.shape) > 2 else 0.0
     is_bounded = space.is_bounded() and (space.low >= low).all()
-    return bool(is_bounded) and min(_images(space, space.shape)[1][:2]) >= _SIDE
+    has_range = is_bounded or (is_played and len(space.shape) > 2)
+    return bool(has_range) and min(_images(space, space.shape)[1][:2]) >= _SIDE
 
 
 def _images(space: Space, blocks: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
@@ -178,6 +186,8 @@ def _of_image(space: Any) -> PlainData:
     blocks = blocks_for(space.shape, _MOST_PLACES)
     low = min(float(space.low.min()), 0.0)  # until an image is seen
     unit = float(space.high.max()) - low
+    if not unit <= _WIDEST:
+        low, unit = 0.0, 1.0
     of = Raw(int(np.prod(blocks)), unit or 1.0, (low,) if low else ())
     is_sharp = space.dtype.kind == "b" and blocks == space.shape
     images, shape = _images(space, blocks)

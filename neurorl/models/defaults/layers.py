@@ -58,7 +58,7 @@ def of_modules(named: Named) -> bool:
 def shows_images(env: Environment, play: Callable[[], FirstPlay]) -> bool:
     """Return whether the first play showed images, and too many of them for a table."""
     space = env.observation_space
-    if not isinstance(space, gym.spaces.Box) or not has_patches(space):
+    if not isinstance(space, gym.spaces.Box) or not has_patches(space, is_played=True):
         return False
     rows = play().all_numbers()
     if rows is None or hashed_cells(space, rows) is not None:
@@ -137,7 +137,9 @@ def of_layers(
 
     traces: of images; None if the play is asked whether these hide motion.
     """
-    fields = deep_defaults(env, sees_patches=not isinstance(table.get("cells"), HashedStates))
+    is_image = has_patches(env.observation_space) or shows_images(env, lambda: play)
+    is_hashed = isinstance(table.get("cells"), HashedStates)
+    fields = deep_defaults(env, sees_patches=is_image and not is_hashed)
     chosen = {**DEEP, **fields, "first_play_steps": play.steps}
     patches, rows = chosen["trunk"].patches, play.all_numbers()
     if patches is not None and rows is not None:

@@ -21,7 +21,7 @@ from neurorl.models.defaults.few_values import number_cells
 from neurorl.models.defaults.hidden_state import delays
 from neurorl.models.defaults.rates import fields_of, reward_scale
 from neurorl.models.defaults.tables import is_table, past_of, table_cells
-from neurorl.models.features import Concat, Features, HashedStates, JointStates, Select
+from neurorl.models.features import Concat, Features, HashedStates, Select
 from neurorl.numerics.arrays import FloatArray
 from neurorl.storage.plain import PlainData
 from neurorl.tasks.first_play import FirstPlay
@@ -219,6 +219,4 @@ def _active(config: AgentConfig, seen: FirstPlay) -> list[np.ndarray]:
     """Return the indices of the active cells for some observations, which all are 1."""
     rows, cells = _rows(config, seen), config.cells
     some = rows[:: 1 + len(rows) // _ROWS]
-    if isinstance(cells, JointStates) and cells.keys:
-        return [np.flatnonzero(cells(dict(zip(cells.keys, row, strict=True)))) for row in some]
     return [np.flatnonzero(cells(row)) for row in some]

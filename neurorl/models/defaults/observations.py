@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import gymnasium as gym
@@ -21,6 +21,7 @@ from neurorl.models.features import (
     Select,
     SelectParts,
 )
+from neurorl.models.features.base import PartKey
 from neurorl.models.features.of_others import BlockMeans, blocks_for, pooled
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.tasks.kinds import OF_NUMBERS, Space, parts_of
@@ -105,12 +106,18 @@ def is_seen(space: Space) -> bool:
     return isinstance(space, OF_NUMBERS)
 
 
-def seen_parts(space: Space) -> dict[Any, Space]:
-    """Return the parts of a Tuple or Dict that there are cells for, by keys or places."""
-    return {key: part for key, part in parts_of(space).items() if is_seen(part)}
+def seen_parts(space: Space) -> dict[PartKey, Space]:
+    """Return the parts of a Tuple or Dict that there are cells for, and in place of one its own."""
+    found = dict[PartKey, Space]()
+    for key, part in parts_of(space).items():
+        for inner, leaf in (seen_parts(part) or {(): part}).items():
+            path = (key, *(inner if isinstance(inner, tuple) else (inner,)))
+            if is_seen(leaf):
+                found[path if len(path) > 1 else key] = leaf
+    return found
 
 
-def selecting(of: Features, places: tuple[int, ...], n: int, keys: Iterable[str | int]) -> Select:
+def selecting(of: Features, places: tuple[int, ...], n: int, keys: Iterable[PartKey]) -> Select:
     """Return features *of* some of n numbers, of the parts with these keys if there are any."""
     parts = tuple(keys)
     return SelectParts(of, places, n, parts) if parts else Select(of, places, n)
@@ -139,7 +146,8 @@ def whole_ends(space: Space) -> tuple[FloatArray, FloatArray] | None:
 
 def _joint_states(space: Space) -> JointStates | None:
     """Return a cell for each combination of several numbers, if there are few enough."""
-    parts = parts_of(space).values()
+    named = seen_parts(space)
+    parts = named.values()
     is_row = isinstance(space, gym.spaces.MultiDiscrete) and space.nvec.ndim == 1
     if isinstance(space, gym.spaces.MultiBinary):
         is_row = len(space.shape) == 1 and space.shape[0] <= _MAX_BITS
@@ -149,8 +157,13 @@ def _joint_states(space: Space) -> JointStates | None:
     starts, sizes = (np.concatenate(side).astype(int).tolist() for side in zip(*ends, strict=True))
     if math.prod(sizes) > _MAX_JOINT:
         return None
-    keys = tuple(space.spaces) if isinstance(space, gym.spaces.Dict) else ()
-    return JointStates(tuple(sizes), tuple(starts), keys)
+    return JointStates(tuple(sizes), tuple(starts), _keys(space, named))
+
+
+def _keys(space: Space, parts: Mapping[PartKey, Space]) -> tuple[PartKey, ...]:
+    """Return the keys of *parts*; none if they are those of a whole Tuple, in its order."""
+    is_whole = isinstance(space, gym.spaces.Tuple) and [*parts] == [*range(len(space.spaces))]
+    return () if is_whole else tuple(parts)
 
 
 def _for_space(space: Space, box: object) -> Features:
@@ -175,9 +188,8 @@ def _for_space(space: Space, box: object) -> Features:
     if isinstance(space, (gym.spaces.Tuple, gym.spaces.Dict)):
         left = seen_parts(space)
         if left:
-            whole = isinstance(space, gym.spaces.Tuple) and len(left) == len(space.spaces)
-            keys = () if whole else tuple(left)
-            return Concat(tuple(_for_space(part, box) for part in left.values()), keys)
+            parts = tuple(_for_space(part, box) for part in left.values())
+            return Concat(parts, _keys(space, left))
     raise UnsupportedError(
         "observation space",
         "no default cells for it",

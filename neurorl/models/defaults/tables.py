@@ -128,10 +128,7 @@ def hashed_cells(space: Space, rows: Any) -> HashedStates | None:
     goes_on = len(places) <= MOST_JOINT and seen_once(rows) > _NEW
     if goes_on or len(np.unique(rows[:, places], axis=0)) > most:
         return None
-    parts = seen_parts(space)
-    if any(seen_parts(part) for part in parts.values()):
-        return None  # nested parts
-    return HashedStates(rows.shape[1], tuple(places), keys=tuple(parts))
+    return HashedStates(rows.shape[1], tuple(places), keys=tuple(seen_parts(space)))
 
 
 def seen_once(rows: FloatArray) -> float:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from neurorl.errors import ArgumentError, DescriptionError
+from neurorl.errors import ArgumentError, DescriptionError, quoted
 from neurorl.models.agent.answers import AnswerChecks, Check, array
 from neurorl.network.limits import MAX_FEATURES, refuse_units
 from neurorl.network.serialization import Described, Range, flag, frozen_array, positive
@@ -115,15 +115,36 @@ def numbers_of(where: str, observation: object, n: int) -> FloatArray:
     return numbers
 
 
-def parts_in(observation: Shown, keys: Sequence[str | int]) -> Shown:
+PartKey = str | int | tuple[str | int, ...]
+"""Name a part of a Dict by its key, of a Tuple by its place, and a part of a part by both."""
+
+
+def part_keys(where: str, keys: object) -> tuple[PartKey, ...]:
+    """Return the keys of parts; a file holds a list of keys for each part of a part.
+
+    Raises DescriptionError for what is no list or tuple.
+    """
+    if not isinstance(keys, (list, tuple)):
+        raise DescriptionError(where, "must be a tuple", got=quoted(keys))
+    return tuple(tuple(key) if isinstance(key, list) else key for key in keys)
+
+
+def part_at(observation: Shown, key: PartKey) -> Shown:
+    """Return one part of an observation."""
+    for each in key if isinstance(key, tuple) else (key,):
+        observation = observation[each]
+    return observation
+
+
+def parts_in(observation: Shown, keys: Sequence[PartKey]) -> Shown:
     """Return the parts of a Dict or Tuple, flattened one after the other, ``(n,)``.
 
-    keys: keys of a Dict's parts, or their places in a Tuple; without any, an observation stays as
-    it is, and so does an array, in which memories have put the parts together.
+    keys: of the parts; without any, an observation stays as it is, and so does an array, in which
+    memories have put the parts together.
     """
     if not keys or isinstance(observation, np.ndarray):
         return observation
-    return np.concatenate([np.ravel(observation[key]) for key in keys])
+    return np.concatenate([np.ravel(part_at(observation, key)) for key in keys])
 
 
 def image_of(where: str, observation: object, shape: tuple[int, ...]) -> FloatArray:

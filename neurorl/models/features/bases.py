@@ -16,7 +16,10 @@ from neurorl.models.features.base import (
     NARROWEST,
     Features,
     FromNumbers,
+    PartKey,
     RangeFeatures,
+    part_at,
+    part_keys,
     scaled_to_one,
 )
 from neurorl.network.limits import MAX_FEATURES, MAX_PARTS, check_limit
@@ -223,11 +226,11 @@ class TilesInARow:
 class Concat(FromNumbers):
     """Join features of the parts of a Tuple or Dict observation, one after the other.
 
-    keys: keys of a Dict or places in a Tuple, in the order of *parts*; empty: a whole Tuple.
+    keys: of the observation's parts, in the order of *parts*; empty: a whole Tuple.
     """
 
     parts: Annotated[tuple[Features, ...], several]
-    keys: Annotated[tuple[str | int, ...], several] = ()
+    keys: Annotated[tuple[PartKey, ...], part_keys] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -249,8 +252,9 @@ class Concat(FromNumbers):
         return sum(part.n_inputs for part in self.parts)
 
     def flat(self, observation: Shown) -> FloatArray:
-        observations = [observation[key] for key in self.keys] if self.keys else observation
-        pairs = zip(self.parts, observations, strict=True)
+        if self.keys:
+            observation = [part_at(observation, key) for key in self.keys]
+        pairs = zip(self.parts, observation, strict=True)
         return np.concatenate([part.flat(value) for part, value in pairs])
 
     def values(self, flat: FloatArray) -> FloatArray:

@@ -13,15 +13,17 @@ from neurorl.errors import DescriptionError
 from neurorl.models.features.base import (
     Features,
     FromNumbers,
+    PartKey,
     RangeFeatures,
     Raw,
     Sides,
     image_of,
     numbers_of,
+    part_keys,
     parts_in,
 )
 from neurorl.network.limits import MAX_FEATURES
-from neurorl.network.serialization import NotNegative, Range, frozen_array, several, whole_numbers
+from neurorl.network.serialization import NotNegative, Range, frozen_array, whole_numbers
 from neurorl.numerics.arrays import BoolArray, FloatArray, IntArray
 from neurorl.tasks.kinds import Shown
 
@@ -140,10 +142,10 @@ class Select(_OfNumbers, named="Picked"):
 class SelectParts(Select, named="PickedParts"):
     """Do as `Select` for a Tuple or Dict, whose parts are flattened one after the other.
 
-    keys: keys of the parts of a Dict, or their places in a Tuple.
+    keys: of these parts.
     """
 
-    keys: Annotated[tuple[str | int, ...], several]
+    keys: Annotated[tuple[PartKey, ...], part_keys]
 
     def flat(self, observation: Shown) -> FloatArray:
         return super().flat(parts_in(observation, self.keys))

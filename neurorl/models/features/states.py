@@ -12,7 +12,15 @@ from zlib import crc32
 import numpy as np
 
 from neurorl.errors import ArgumentError, DescriptionError
-from neurorl.models.features.base import NARROWEST, FromNumbers, numbers_of, parts_in
+from neurorl.models.features.base import (
+    NARROWEST,
+    FromNumbers,
+    PartKey,
+    numbers_of,
+    part_at,
+    part_keys,
+    parts_in,
+)
 from neurorl.models.features.bases import Concat, FewFeatures
 from neurorl.network.limits import MAX_FEATURES, MAX_PARTS, MAX_TABLE, check_limit
 from neurorl.network.serialization import Count, Range, number, positive, several, whole_numbers
@@ -75,13 +83,13 @@ class OneHot(OfState):
 class JointStates(OfState):
     """Give one cell to each combination of several numbers, such as a Tuple's. Cells.
 
-    sizes, starts: for each number, how many values it takes and the first one. keys: keys of a
-    Dict, in this order; empty for a Tuple or an array.
+    sizes, starts: for each number, how many values it takes and the first one. keys: of the
+    parts that hold them; empty for a Tuple or an array.
     """
 
     sizes: Annotated[tuple[int, ...], Range(1, MAX_FEATURES)]
     starts: Annotated[tuple[int, ...], several]
-    keys: Annotated[tuple[str | int, ...], several] = ()
+    keys: Annotated[tuple[PartKey, ...], part_keys] = ()
 
     start = 0
 
@@ -102,7 +110,9 @@ class JointStates(OfState):
         return math.prod(self.sizes)
 
     def flat(self, observation: Shown) -> FloatArray:
-        shown = [observation[key] for key in self.keys] if self.keys else observation
+        shown = observation
+        if self.keys and not isinstance(observation, np.ndarray):
+            shown = [part_at(observation, key) for key in self.keys]
         index = 0
         for value, size, start in zip(shown, self.sizes, self.starts, strict=True):
             if not 0 <= value - start < size:
@@ -167,13 +177,13 @@ class HashedStates(FromNumbers):
     few states that aren't numbered.
 
     length: size of the flattened observation. places: indices of the numbers that are compared.
-    keys: keys of the parts of a Dict, or their places in a Tuple, flattened one after the other.
+    keys: of the parts of a Dict or Tuple, flattened one after the other.
     """
 
     length: Side
     places: tuple[int, ...]
     n: Annotated[int, Range(1, _MOST)] = 1024
-    keys: Annotated[tuple[str | int, ...], several] = ()
+    keys: Annotated[tuple[PartKey, ...], part_keys] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()

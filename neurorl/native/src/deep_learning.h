@@ -363,7 +363,7 @@ inline bool hear_reward(const Deep &deep, int64_t k)
     returns[1] = square;
     returns[2] = count;
     const double variance = count > 1.0 ? square / (count - 1.0) : 0.0;
-    if (variance > 1e-8) deep.reward[k] = reward / __builtin_sqrt(variance);
+    if (variance > 1e-8 * least(mean * mean, 1.0)) deep.reward[k] = reward / __builtin_sqrt(variance);
     return true;
 }
 
