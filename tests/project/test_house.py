@@ -22,8 +22,8 @@ BOUNDS = {
     # said or done twice, and 640 for looks in training, 170 for defaults of boards and costs,
     # 90 for actions of many choices, tiles that move and what was better before, 200 for running
     # statistics of wrappers, states that change whole or not at all, and output that is whole
-    "installed lines": 74_305,
-    "core lines": 42_325,
+    "installed lines": 74_311,
+    "core lines": 42_331,
     "program and executors": 2_022,
     "core rooms": 18,
     "core floors": 12,
@@ -39,7 +39,7 @@ LARGEST = {
     "backends": 4_710,
     "backends.loihi": 2_705,
     "network": 3_097,
-    "agents": 4_369,
+    "agents": 4_375,
 }
 """Bound the lines of the largest rooms; no other may have more than `OTHERS`."""
 OTHERS = 2_811
