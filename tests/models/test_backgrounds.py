@@ -79,7 +79,7 @@ WIDE = [(0.0, 10.0), (-4.0, 1000.0), (-1e9, 1e9), (-np.inf, np.inf), (0.0, np.in
     ("ends", "declared"), [*zip(ENDS, ENDS, strict=True), *(((0.0, 1.0), wide) for wide in WIDE)]
 )
 def test_a_range_changes_no_bit(ends: tuple[float, float], declared: tuple[float, float]) -> None:
-    """Whether a space declares it or a much wider one."""
+    """Show images in a space that declares their range, or a much wider one."""
     envs = balls(), Within(balls(), *ends, declared)
     usual, within = (SpikingActorCritic(env, seed=3) for env in envs)
     assert within.config.traces == usual.config.traces != ()
