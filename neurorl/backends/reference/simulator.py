@@ -43,6 +43,7 @@ class ReferenceSimulator(ProgramSimulator):
         }
         self.gaps = [p for p in self.program.projections if p.gap]
         self.spiking = [p for p in self.program.projections if not p.gap]
+        self.is_given = bool(self.gaps) or any(node.driven for node in nodes)
         self.put_in_force(simulated)
 
     def write_weights(self, projection: str) -> None:
@@ -64,7 +65,9 @@ class ReferenceSimulator(ProgramSimulator):
         out = {k: np.empty((n_steps, nodes[k].size), dtype=bool) for k in record}
         with np.errstate(all="ignore"):  # in expressions nothing warns
             for step in range(n_steps):
-                arrived, now = self.with_given(self.arrived(), inputs, step), {}
+                arrived, now = self.arrived(), {}
+                if self.is_given:
+                    arrived = self.with_given(arrived, inputs, step)
                 for k, node in enumerate(nodes):
                     given = inputs[node.name][step] if node.is_source else None
                     if given is not None and not node.releases:
