@@ -22,8 +22,8 @@ BOUNDS = {
     # said or done twice, and 640 for looks in training, 170 for defaults of boards and costs,
     # 90 for actions of many choices, tiles that move and what was better before, 200 for running
     # statistics of wrappers, states that change whole or not at all, and output that is whole
-    "installed lines": 74_311,
-    "core lines": 42_331,
+    "installed lines": 74_316,
+    "core lines": 42_333,
     "program and executors": 2_022,
     "core rooms": 18,
     "core floors": 12,
@@ -32,7 +32,7 @@ BOUNDS = {
     "Any": 362,
 }
 LARGEST = {
-    "models": 9_887,
+    "models": 9_889,
     "validation": 7_299,
     "learning": 6_450,
     "native": 4_796,

@@ -21,6 +21,7 @@ _LEAST = 0.1
 _OF_A_VALUE, _OF_A_PAST = 0.002, 0.02
 """Ask so much for each value, and for what else is seen of the past, so that fewer serve."""
 _MOST_VALUES, _MOST_NUMBERS = 24, 11
+_LARGEST = 2**53  # up to which every whole number is a float
 
 Gain = Callable[[Sequence[int]], float]
 
@@ -78,7 +79,8 @@ def _symbols(rows: FloatArray) -> Iterator[tuple[int, list[int]]]:
         return
     for place, numbers in enumerate(rows.T):
         values = np.unique(numbers)
-        if 2 < len(values) <= _MOST_VALUES and (values % 1.0 == 0.0).all():
+        are_few = 2 < len(values) <= _MOST_VALUES
+        if are_few and np.abs(values).max() <= _LARGEST and (values % 1.0 == 0.0).all():
             yield place, values.astype(int).tolist()
 
 
