@@ -148,3 +148,51 @@ def test_constant_parts_and_parts_of_parts_change_no_bit_of_tiles(form: str) -> 
 def test_parts_are_named_by_the_keys_that_lead_to_them() -> None:
     space = Dict(a=Tuple((Discrete(2), Dict(c=Box(0.0, 1.0, (2,))))), b=Text(3), d=MultiBinary(3))
     assert [*seen_parts(space)] == [("a", 0), ("a", 1, "c"), "d"]
+
+
+class Currents(gym.Env[Any, Any]):
+    """Show 14 currents, of which the sum of three tells the action that pays.
+
+    units: what each is multiplied by.
+    """
+
+    action_space: Space[Any] = Discrete(2)
+    observation_space: Space[Any] = Box(-np.inf, np.inf, (14,), np.float64)
+
+    def __init__(self, units: float | Array) -> None:
+        self._units = units
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        return self._show(), {}
+
+    def _show(self) -> Any:
+        self._shown = self.np_random.normal(size=14)
+        return self._shown * self._units
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        reward = float((self._shown[:3].sum() > 0.0) == action)
+        return self._show(), reward, False, False, {}
+
+
+@pytest.mark.parametrize("units", [1e-7, 1e-12, 1e-100, np.repeat([1e-12, 1.0], 7)], ids=str)
+def test_small_units_are_seen_by_hidden_layers(units: Any) -> None:
+    """Small numbers reach the same activations, but for the last digits."""
+    shown: list[Array] = []
+    for of in (1.0, units):
+        env = TimeLimit(Currents(of), 20)
+        config = SpikingActorCritic(env, seed=100).config
+        rows = np.random.default_rng(5).normal(size=(300, 14)) * of
+        observations, mean = config.trunk.observations, rows.mean(axis=0)
+        square = ((rows - mean) ** 2).sum(axis=0)
+        each = [observations.activation(row, mean, square, len(rows)) for row in rows]
+        shown.append(np.array(each))
+    assert shown[0].std() > 0.05
+    assert np.allclose(*shown, rtol=1e-5, atol=1e-5)
+
+
+def test_numbers_that_vary_by_rounding_alone_stay_constant() -> None:
+    env = TimeLimit(Currents(np.repeat([1e-12, 1.0], [1, 13])), 20)
+    constant = TransformObservation(env, lambda x: x + np.eye(14)[0], env.observation_space)
+    usual = SpikingActorCritic(constant, seed=100).config.trunk.observations
+    assert usual.floor == 1e-8

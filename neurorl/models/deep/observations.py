@@ -62,12 +62,14 @@ class AsSeen(Observations, called="as-seen", kernel="as-seen"):
 class Standardised(Observations, called="standardised", kernel="standardised"):
     """Measure each number from its running mean in running deviations, a channel for each side.
 
-    ``z = (x - mean) / sqrt(variance + 1e-8)`` over all that was heard; channel i has
+    ``z = (x - mean) / sqrt(variance + floor)`` over all that was heard; channel i has
     ``max(z, 0) / limit``, channel n + i ``max(-z, 0) / limit``, at most 1.
-    limit: deviations of full activation, > 0. Source: Welford 1962 for the running variance.
+    limit: deviations of full activation, > 0. floor: a variance, > 0, far below which a number
+    counts as constant. Source: Welford 1962 for the running variance.
     """
 
     limit: Annotated[float, Range(1e-6)] = 5.0
+    floor: Annotated[float, Range(1e-300)] = 1e-8
 
     def channels(self, n: int) -> int:
         return 2 * n
@@ -81,7 +83,7 @@ class Standardised(Observations, called="standardised", kernel="standardised"):
         self, seen: FloatArray, mean: FloatArray, square: FloatArray, count: int
     ) -> FloatArray:
         variance = square / (count - 1.0) if count > 1 else np.ones(len(square))
-        z = (seen - mean) / np.sqrt(variance + 1e-8)
+        z = (seen - mean) / np.sqrt(variance + self.floor)
         two_sided = np.maximum(np.concatenate([z, -z]), 0.0)
         return np.asarray(np.minimum(two_sided / self.limit, 1.0))
 

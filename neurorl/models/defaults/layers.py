@@ -13,7 +13,7 @@ from neurorl.models.agent.critics import Layers
 from neurorl.models.agent.past import PAST, sees_past
 from neurorl.models.agent.policies import Softmax
 from neurorl.models.deep.observations import Standardised
-from neurorl.models.defaults.boxes import MOST_JOINT, BoxRanges, sees_apart
+from neurorl.models.defaults.boxes import MOST_JOINT, BoxRanges, sees_apart, short
 from neurorl.models.defaults.deep import (
     DEEP,
     deep_defaults,
@@ -27,6 +27,7 @@ from neurorl.models.defaults.images import TRACES, hides_motion, is_image
 from neurorl.models.defaults.rates import LAMBDA_OF_TILES
 from neurorl.models.defaults.tables import hashed_cells, seen_once
 from neurorl.models.features import HashedStates, JointStates, Select
+from neurorl.numerics.arrays import FloatArray
 from neurorl.storage.plain import Named, PlainData
 from neurorl.tasks.first_play import FirstPlay
 from neurorl.tasks.kinds import Environment, Space
@@ -48,6 +49,9 @@ so many for each step: a knapsack with 200 things to take fills a table of 30,00
 _LAMBDAS, _LARGEST_LAMBDA = 15, 0.98
 """Let the eligibilities of an actor of many cells last a fifteenth of what the discount looks
 ahead. Chosen on LunarLander-v3, seeds 100 to 102."""
+_SMALL, _OF_DEVIATION, _LEAST_FLOOR, _OF_ROUNDING = 1e-3, 1e-3, 1e-300, 1e-5
+"""Where a number's deviation is below 1e-3, as of currents in A, count as constant what varies a
+thousand times less. What varies by less than a hundred thousandth of itself may be rounding."""
 
 
 def of_modules(named: Named) -> bool:
@@ -148,10 +152,20 @@ def of_layers(
     traced = with_traces(chosen, TRACES if traces is None else traces)
     if traced and (traces or hides_motion(play, chosen["cells"], patches)):
         chosen |= traced
-    is_vector = isinstance(chosen["trunk"].observations, Standardised)
-    if is_vector and isinstance(chosen["policy"], Softmax):
-        chosen |= _of_vectors(chosen["critic"], gamma, play)
+    if isinstance(measured := chosen["trunk"].observations, Standardised):
+        if rows is not None and (least := _least_deviation(rows)) < _SMALL:
+            floor = max((_OF_DEVIATION * least) ** 2, _LEAST_FLOOR)
+            of = replace(measured, floor=float(short([floor])[0]))
+            chosen["trunk"] = replace(chosen["trunk"], observations=of)
+        if isinstance(chosen["policy"], Softmax):
+            chosen |= _of_vectors(chosen["critic"], gamma, play)
     return chosen
+
+
+def _least_deviation(rows: FloatArray) -> float:
+    """Return the least deviation, at most 1, of a number that varies by more than rounding."""
+    deviations, largest = rows.std(axis=0), np.abs(rows).max(axis=0, initial=0.0)
+    return float(deviations[deviations > _OF_ROUNDING * largest].min(initial=1.0))
 
 
 def _of_vectors(critic: Layers, gamma: float, play: FirstPlay) -> PlainData:

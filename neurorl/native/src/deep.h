@@ -21,7 +21,7 @@ struct StepSize {
 enum ObservationsKernel { AS_SEEN, STANDARDISED };
 struct Observations {
     int64_t kernel;
-    double limit;
+    double limit, floor;
 };
 
 // Synapses (n_pre, n_post) of a replica, with a row for each presynaptic neuron.

@@ -41,9 +41,10 @@ inline void activations(const Deep &deep, int64_t k, const double *seen, double 
     }
     const double *mean = deep.seen_mean + k * n, *square = deep.seen_square + k * n;
     const double count = (double)deep.seen_count[k], limit = deep.observations->limit;
+    const double floor = deep.observations->floor;
     for (int64_t i = 0; i < n; i++) {
         const double variance = count > 1.0 ? square[i] / (count - 1.0) : 1.0;
-        const double z = (seen[i] - mean[i]) / __builtin_sqrt(variance + 1e-8);
+        const double z = (seen[i] - mean[i]) / __builtin_sqrt(variance + floor);
         out[i] = least(at_least_0(z) / limit, 1.0);
         out[n + i] = least(at_least_0(-z) / limit, 1.0);
     }
