@@ -11,6 +11,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
+from sampled import sampled
 from tasks_that_grow import CueInTwo, Door
 
 from neurorl import SpikingActorCritic
@@ -91,7 +92,7 @@ def test_where_nothing_must_change_no_bit_does(make: Callable[[], Env]) -> None:
     assert_alike(one, other)
 
 
-@pytest.mark.parametrize("stop", [40, 130, 299, 300, 301, 420, 690, 720, 730])
+@pytest.mark.parametrize("stop", sampled([300, 40, 299, 130, 301, 690, 420, 720, 730], 2))
 @TRUNKS
 def test_a_saved_agent_comes_to_the_same_looks(options: Any, stop: int, tmp_path: Path) -> None:
     agent, other = agent_of(**options), agent_of(**options)

@@ -100,8 +100,9 @@ def same_files(out: Path, whole: Path) -> None:
     ("backend", "writes"),
     [
         *[(backend, None) for backend in ("reference", "native", "loihi")],
-        *[("reference", "accumulate"), ("native", "register"), ("loihi", "stochastic")],
-        ("loihi", "pes"),
+        *[("native", "register"), ("loihi", "stochastic")],
+        pytest.param("reference", "accumulate", marks=pytest.mark.slow),
+        pytest.param("loihi", "pes", marks=pytest.mark.slow),
     ],
 )
 def test_killed_and_resumed_it_ends_the_same(

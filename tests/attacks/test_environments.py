@@ -12,6 +12,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from misbehaving import CASES, Case, Hooked, make
+from sampled import sampled
 
 from neurorl import SpikingActorCritic
 from neurorl.agents.evaluation import Evaluation, evaluate
@@ -129,7 +130,7 @@ def rows(run: Path) -> list[list[str]]:
     return [[c for k, c in enumerate(line.split(",")) if k != clock] for line in lines]
 
 
-@pytest.mark.parametrize("which", IDS)
+@pytest.mark.parametrize("which", sampled(IDS))
 @pytest.mark.parametrize("name", CASES)
 def test_the_command_line(
     name: str, which: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

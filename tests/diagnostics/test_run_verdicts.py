@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from gymnasium import spaces
+from sampled import sampled
 
 from neurorl import SpikingActorCritic
 from neurorl.agents.checkpoint import Setting
@@ -276,7 +277,7 @@ def test_a_run_that_fails_is_told_its_cause(
     [(Bandit, {}, 300), (Random, {}, 200), (cart, {}, 40), (Previous, {"memories": (0.0,)}, 300)],
     ids=["bandit", "random", "cart", "memory"],
 )
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", sampled([2, 1]))
 @pytest.mark.filterwarnings("ignore")
 def test_a_run_that_learns_is_said_to_have_learned(
     env: Callable[[], gym.Env[Any, Any]], options: dict[str, Any], episodes: int, seed: int

@@ -8,6 +8,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from configs import config_of
+from sampled import sampled
 
 from neurorl import Network, Plasticity, Population, Projection, SpikingActorCritic, Uniform
 from neurorl.errors import ArgumentError, UnknownNameError
@@ -507,7 +508,7 @@ def learned(loop: str, env: str, episodes: int = 4, **options: Any) -> Any:
 
 
 @compiled
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", sampled(CASES, 2))
 def test_native_and_numpy_agree_in_every_bit(case: str) -> None:
     native, numpy = learned("native", **CASES[case]), learned("numpy", **CASES[case])
     assert native[0] == numpy[0]

@@ -9,6 +9,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.spaces import Box, Discrete, MultiBinary
+from sampled import sampled
 
 from neurorl import ReparameterizedActorCritic, SpikingActorCritic, evaluate
 from neurorl.errors import DescriptionError
@@ -93,7 +94,7 @@ MODULES = {"actors": 10}
 """Name what images have only where cells are chosen."""
 
 
-@pytest.mark.parametrize("env", [Flashes, FlashesOfFlags])
+@pytest.mark.parametrize("env", sampled([FlashesOfFlags, Flashes]))
 def test_flashes_are_learned(env: type[Flashes], tmp_path: Path) -> None:
     config = make_config(env(), overrides=MODULES)
     assert type(config.features) is Multiply

@@ -12,6 +12,8 @@ from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Sp
 from gymnasium.wrappers import TimeLimit, TransformObservation, TransformReward
 
 from neurorl import SpikingActorCritic
+from neurorl.models.deep.observations import Standardised
+from neurorl.models.deep.trunk import Shared
 from neurorl.models.defaults.observations import seen_parts
 from neurorl.numerics.arrays import Array
 
@@ -175,24 +177,30 @@ class Currents(gym.Env[Any, Any]):
         return self._show(), reward, False, False, {}
 
 
+def measured(env: Env) -> Standardised:
+    """Return how hidden layers measure the numbers of a task."""
+    trunk = SpikingActorCritic(env, seed=100).config.trunk
+    assert isinstance(trunk, Shared)
+    assert isinstance(trunk.observations, Standardised)
+    return trunk.observations
+
+
 @pytest.mark.parametrize("units", [1e-7, 1e-12, 1e-100, np.repeat([1e-12, 1.0], 7)], ids=str)
 def test_small_units_are_seen_by_hidden_layers(units: Any) -> None:
     """Small numbers reach the same activations, but for the last digits."""
     shown: list[Array] = []
     for of in (1.0, units):
-        env = TimeLimit(Currents(of), 20)
-        config = SpikingActorCritic(env, seed=100).config
+        observations = measured(TimeLimit(Currents(of), 20))
         rows = np.random.default_rng(5).normal(size=(300, 14)) * of
-        observations, mean = config.trunk.observations, rows.mean(axis=0)
+        mean = rows.mean(axis=0)
         square = ((rows - mean) ** 2).sum(axis=0)
         each = [observations.activation(row, mean, square, len(rows)) for row in rows]
         shown.append(np.array(each))
     assert shown[0].std() > 0.05
-    assert np.allclose(*shown, rtol=1e-5, atol=1e-5)
+    assert np.allclose(shown[0], shown[1], rtol=1e-5, atol=1e-5)
 
 
 def test_numbers_that_vary_by_rounding_alone_stay_constant() -> None:
     env = TimeLimit(Currents(np.repeat([1e-12, 1.0], [1, 13])), 20)
     constant = TransformObservation(env, lambda x: x + np.eye(14)[0], env.observation_space)
-    usual = SpikingActorCritic(constant, seed=100).config.trunk.observations
-    assert usual.floor == 1e-8
+    assert measured(constant).floor == 1e-8

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from gymnasium.envs.toy_text.taxi import TaxiEnv
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Space, Tuple
+from sampled import sampled
 
 from neurorl import SpikingActorCritic, evaluate
 from neurorl.errors import DescriptionError
@@ -302,7 +303,7 @@ class Named(gym.Env[Any, Any]):
         return np.array([self._door, *self.np_random.integers(6, size=3), word])
 
 
-@pytest.fixture(params=range(5))
+@pytest.fixture(params=sampled(range(5)))
 def seeded(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Play other random steps."""
     monkeypatch.setattr(playing, "_SEED", request.param)

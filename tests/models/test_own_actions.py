@@ -12,6 +12,7 @@ import pytest
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Space
 from gymnasium.wrappers import TimeLimit
 from remembering import KINDS, agent_of, check_goes_on
+from sampled import sampled
 
 from neurorl import SpikingActorCritic, evaluate
 from neurorl.errors import DescriptionError
@@ -137,7 +138,7 @@ def test_a_first_play_shows_what_an_agent_sees(actions: Space[Any]) -> None:
             k += 1
 
 
-@pytest.mark.parametrize("name", SPACES)
+@pytest.mark.parametrize("name", sampled(SPACES, 2))
 def test_the_default_learns_what_its_last_action_tells(name: str) -> None:
     space, shown = SPACES[name]
     agent = SpikingActorCritic(turns(space, None, shown), seed=100)
@@ -147,7 +148,9 @@ def test_the_default_learns_what_its_last_action_tells(name: str) -> None:
     assert evaluate(agent, episodes=10)["mean_return"] > 8.0
 
 
-@pytest.mark.parametrize("actions", [Discrete(3, start=5), MultiDiscrete([2, 2]), MultiBinary(2)])
+@pytest.mark.parametrize(
+    "actions", sampled([MultiDiscrete([2, 2]), Discrete(3, start=5), MultiBinary(2)])
+)
 def test_other_choices_are_seen_too(actions: Space[Any]) -> None:
     agent = SpikingActorCritic(turns(None, actions), seed=100)
     assert agent.config.sees_actions
@@ -164,7 +167,7 @@ def test_what_was_found_is_done_again(n: int) -> None:
     assert not make_config(TimeLimit(Search(n, hides=False), 20)).past.sees_actions
 
 
-@pytest.mark.parametrize("seed", [100, 101])
+@pytest.mark.parametrize("seed", sampled([100, 101]))
 def test_a_place_that_was_found_is_searched_again(seed: int) -> None:
     """Without its actions, agents of these seeds get 2.4 and 1.9."""
     agent = SpikingActorCritic(TimeLimit(Search(12), 20), seed=seed)

@@ -12,6 +12,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Text, Tuple
+from sampled import sampled
 
 from neurorl import SpikingActorCritic
 from neurorl.agents.checkpoint import read_agent
@@ -475,22 +476,23 @@ class Draws(gym.Env[Any, Any]):
         return self.observation_space.sample(), paid, self.np_random.random() < 0.05, False, {}
 
 
-@pytest.mark.parametrize(
-    ("space", "is_shared", "has_tiles"),
-    [
-        (Box(-1.0, 1.0, (12,)), True, False),
-        (Box(-1.0, 1.0, (11,)), True, True),
-        (Dict(a=Box(-1.0, 1.0, (6,)), b=Box(-9.0, 1.0, (6,))), True, False),
-        (Dict(a=Box(-1.0, 1.0, (4,)), b=MultiBinary(20)), True, True),
-        (Dict(a=Box(-1.0, 1.0, (11,)), b=MultiBinary(300)), True, False),  # more than a core has
-        (MultiBinary(12), True, True),
-        (MultiDiscrete([3] * 9), True, True),
-        (Dict(lamps=MultiBinary(9), floor=Discrete(6)), True, True),
-        (MultiDiscrete([9] * 6), True, True),
-        (MultiDiscrete([70] * 12), True, False),
-        (Discrete(90), False, False),
-    ],
-)
+LAYERS_OR_NONE = [
+    (Box(-1.0, 1.0, (12,)), True, False),
+    (Box(-1.0, 1.0, (11,)), True, True),
+    (Dict(a=Box(-1.0, 1.0, (6,)), b=Box(-9.0, 1.0, (6,))), True, False),
+    (Dict(a=Box(-1.0, 1.0, (4,)), b=MultiBinary(20)), True, True),
+    (Dict(a=Box(-1.0, 1.0, (11,)), b=MultiBinary(300)), True, False),  # more than a core has
+    (MultiBinary(12), True, True),
+    (MultiDiscrete([3] * 9), True, True),
+    (Dict(lamps=MultiBinary(9), floor=Discrete(6)), True, True),
+    (MultiDiscrete([9] * 6), True, True),
+    (MultiDiscrete([70] * 12), True, False),
+    (Discrete(90), False, False),
+]
+"""List spaces, whether hidden layers learn them, and whether these see tiles."""
+
+
+@pytest.mark.parametrize(("space", "is_shared", "has_tiles"), LAYERS_OR_NONE)
 def test_hidden_layers_see_tiles_or_what_these_would_see_apart(
     space: gym.Space[Any], is_shared: bool, has_tiles: bool
 ) -> None:
@@ -500,11 +502,17 @@ def test_hidden_layers_see_tiles_or_what_these_would_see_apart(
     is_tiled = isinstance(config.cells, Select) and not isinstance(config.cells.of, Raw)
     assert is_tiled == has_tiles
     assert config.cells.size <= 4096
+    assert not make_config(env, can_share=False).trunk.is_shared
+
+
+@pytest.mark.parametrize("space", sampled([space for space, *_ in LAYERS_OR_NONE], 3))
+def test_what_hidden_layers_do_not_have_leaves_modules(space: gym.Space[Any]) -> None:
+    env = Draws(space)
+    is_shared = make_config(env).trunk.is_shared
     for named in MODULES_ONLY:
         assert not make_config(env, "lif", named).trunk.is_shared
     for named in ({"gamma": 0.9}, {"critic.alpha": 1e-3}, {"policy.beta": 2.0}):
         assert make_config(env, "lif", named).trunk.is_shared == is_shared
-    assert not make_config(env, can_share=False).trunk.is_shared
 
 
 @pytest.mark.parametrize("hidden", [16, (16, 8)])

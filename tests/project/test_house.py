@@ -22,8 +22,8 @@ BOUNDS = {
     # said or done twice, and 640 for looks in training, 170 for defaults of boards and costs,
     # 90 for actions of many choices, tiles that move and what was better before, 200 for running
     # statistics of wrappers, states that change whole or not at all, and output that is whole
-    "installed lines": 74_316,
-    "core lines": 42_333,
+    "installed lines": 74_333,
+    "core lines": 42_350,
     "program and executors": 2_025,
     "core rooms": 18,
     "core floors": 12,
@@ -32,10 +32,10 @@ BOUNDS = {
     "Any": 362,
 }
 LARGEST = {
-    "models": 9_889,
+    "models": 9_905,
     "validation": 7_299,
     "learning": 6_450,
-    "native": 4_796,
+    "native": 4_797,
     "backends": 4_713,
     "backends.loihi": 2_705,
     "network": 3_097,

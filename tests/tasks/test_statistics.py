@@ -10,6 +10,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.wrappers import NormalizeObservation, NormalizeReward
+from sampled import sampled
 
 from neurorl import LinearActorCritic, ReparameterizedActorCritic, SpikingActorCritic, evaluate
 from neurorl.agents.base import LearningAgent
@@ -71,7 +72,7 @@ def assert_same(one: LearningAgent, other: LearningAgent) -> None:
 
 @EACH
 @WRAPPED
-@pytest.mark.parametrize("steps", [200, 333])
+@pytest.mark.parametrize("steps", sampled([333, 200]))
 def test_a_saved_agent_goes_on_exactly(
     steps: int, wrap: str, kind: Callable[[str], LearningAgent], tmp_path: Path
 ) -> None:
@@ -85,7 +86,7 @@ def test_a_saved_agent_goes_on_exactly(
 
 
 @WRAPPED
-@pytest.mark.parametrize("steps", [150, 600])
+@pytest.mark.parametrize("steps", sampled([600, 150]))
 def test_a_run_goes_on_exactly(wrap: str, steps: int, tmp_path: Path) -> None:
     layers = {"observation": ["NormalizeObservation"], "reward": ["NormalizeReward"]}
     names = layers.get(wrap, ["NormalizeObservation", "NormalizeReward"])
