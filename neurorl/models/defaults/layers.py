@@ -50,8 +50,8 @@ _LAMBDAS, _LARGEST_LAMBDA = 15, 0.98
 """Let the eligibilities of an actor of many cells last a fifteenth of what the discount looks
 ahead. Chosen on LunarLander-v3, seeds 100 to 102."""
 _SMALL, _OF_DEVIATION, _LEAST_FLOOR, _OF_ROUNDING = 1e-3, 1e-3, 1e-300, 1e-5
-"""Where a number's deviation is below 1e-3, as of currents in A, count as constant what varies a
-thousand times less. What varies by less than a hundred thousandth of itself may be rounding."""
+"""Count as constant what varies a thousand times less than a number of a deviation below 1e-3, as
+of currents in A. What varies by less than a hundred thousandth of itself may be rounding."""
 
 
 def of_modules(named: Named) -> bool:
