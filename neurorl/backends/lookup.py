@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+import operator
 import os
 import warnings
 from collections.abc import Mapping
@@ -123,7 +124,8 @@ def import_class(name: str, info: BackendInfo) -> type[Simulator]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the simulators' own imports
-            cls: type[Simulator] = getattr(importlib.import_module(module), attribute)
+            imported = importlib.import_module(module)
+            cls: type[Simulator] = operator.attrgetter(attribute)(imported)
     except Exception as exc:  # a broken simulator may raise anything while it is imported
         problem = f"{info.distribution} doesn't import"
         raise BackendUnavailableError(where, problem, got=exc, remedy=remedy) from exc

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from neurorl import Network, Population, Projection, Source, load
+from neurorl.backends.lookup import import_class
+from neurorl.backends.plugins import plugins
 from neurorl.backends.registry import available_backends
 from neurorl.cli import main
 from neurorl.errors import BackendUnavailableError, UnknownNameError, UnsupportedError
@@ -183,6 +185,15 @@ def test_a_class_of_another_name_is_refused(
     monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(BackendUnavailableError, match="calls itself 'reference'"):
         load("odd", one_cell())
+
+
+def test_a_class_within_another_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = "from neurorl.backends.reference import ReferenceSimulator\n"
+    module += "class Outer:\n    class Inner(ReferenceSimulator):\n        name = 'within'\n"
+    offer(tmp_path, "nested", "within = nested:Outer.Inner", module=module)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert import_class("within", dict(plugins(()))["within"]).__qualname__ == "Outer.Inner"
+    assert load("within", one_cell()).simulator.name == "within"
 
 
 def test_two_of_one_name_clash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
