@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -117,15 +117,7 @@ def test_what_is_wrong_with_one_run_is_found_before_any_goes_on(tmp_path: Path) 
     assert kept(tmp_path / "runs") == before
 
 
-@pytest.fixture
-def interruptible() -> Iterator[None]:
-    """Hear interrupts as a worker does, where a shell started the tests without them too."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("interruptible")
+@pytest.mark.usefixtures("heeds_interrupts")
 def test_who_is_stopped_at_a_gate_is_interrupted_once(monkeypatch: pytest.MonkeyPatch) -> None:
     def late() -> None:
         time.sleep(0.2)  # as if the thread that listens had to wait here
