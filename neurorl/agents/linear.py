@@ -50,6 +50,9 @@ class LinearOptions(TypedDict, total=False):
     held_by: tuple[int, ...]
     summed_by: tuple[int, ...]
     cues: tuple[int, ...]
+    tally: tuple[int, ...]
+    tally_since: tuple[int, ...]
+    tally_until: tuple[int, ...]
     gamma: float
     reward_scale: float
     schedule: Schedule | str

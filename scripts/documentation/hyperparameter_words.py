@@ -54,6 +54,11 @@ SAID: dict[str, str] = {
     " how many these were; -1: sums over the episode",
     "AgentFields.cues": "the place of a number, and values of it; these also read which of"
     " them came last",
+    "AgentFields.tally": "the place of a number, whose sum these also read; with values after it,"
+    " how many steps had one of them; -1 counts all steps",
+    "AgentFields.tally_since": "the place of a number, and values of it: the sum begins anew with a"
+    " step that has one of these, or without values when the number changes",
+    "AgentFields.tally_until": "as tally_since: the sum begins anew after such a step",
     "AgentFields.description": "a network of your own in place of modules, from Python",
     "AgentFields.solved_at": "mean return of 100 episodes of a solved task",
     "AgentFields.solved_discounted": "whether that return is discounted",

@@ -179,9 +179,10 @@ NOT_CHANGED: Mapping[str, str] = {
     "traces": "needs cells of traces; tests/models/test_motion.py",
     "sees_actions": "needs cells of actions; tests/models/test_own_actions.py",
     **dict.fromkeys(
-        ("sees_rewards", "held_by", "summed_by", "cues"),
+        ("sees_rewards", "held_by", "summed_by", "cues", "tally"),
         "needs cells of these; tests/models/test_past.py",
     ),
+    **dict.fromkeys(("tally_since", "tally_until"), "needs a tally; tests/models/test_tally.py"),
     "looks_at": "matters after 5,000 steps; tests/agents/test_looking.py",
     **dict.fromkeys(KINDS, "is a row of this table itself"),
     **dict.fromkeys(

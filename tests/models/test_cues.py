@@ -104,8 +104,8 @@ def test_nothing_is_remembered_where_doors_say_which_is_due(form: str) -> None:
 
 
 def test_the_default_answers_by_the_last_letter() -> None:
-    """Measure it beside an agent without cues; a perfect one is paid at every door."""
-    own: dict[str, Any] = {"default": {}, "without": {"cues": ()}}
+    """Measure it beside an agent without, which counts nothing either; a perfect one is paid at every door."""
+    own: dict[str, Any] = {"default": {}, "without": {"cues": (), "tally": ()}}
     reached = {}
     for name, fields in own.items():
         agent = SpikingActorCritic(Mail(), seed=100, **fields)

@@ -356,8 +356,8 @@ def test_cues_that_are_over_for_some_time_are_remembered(
 def test_rooms_that_look_alike_and_evidence_are_remembered() -> None:
     assert make_config(Rooms()).memories == (0.0,)
     evidence = make_config(Majority("Dict", 2, 9))
-    # 0.94 by either sum, 0.89 by a mean of some 10 steps, which in two of five plays tells as much.
-    sums = (Past(summed_by=(1,)), Past(summed_by=(-1,)))
+    # 0.94 by a sum, 0.89 by a mean of some 10 steps, which in two of five plays tells as much.
+    sums = (Past(summed_by=(1,)), Past(summed_by=(-1,)), Past(tally=(0,)))
     assert evidence.past in (*sums, Past(memories=(0.9,)))
     assert isinstance(evidence.cells, HashedStates if evidence.past in sums else Select)
 

@@ -21,9 +21,10 @@ BOUNDS = {
     # memories that rewards ask for, and 190 for compiled code in wheels; 1,300 less, of what was
     # said or done twice, and 640 for looks in training, 170 for defaults of boards and costs,
     # 90 for actions of many choices, tiles that move and what was better before, 200 for running
-    # statistics of wrappers, states that change whole or not at all, and output that is whole
-    "installed lines": 74_335,
-    "core lines": 42_352,
+    # statistics of wrappers, states that change whole or not at all, and output that is whole;
+    # 332 for a sum or a count since something happened
+    "installed lines": 74_671,
+    "core lines": 42_685,
     "program and executors": 2_025,
     "core rooms": 18,
     "core floors": 12,
@@ -32,14 +33,14 @@ BOUNDS = {
     "Any": 362,
 }
 LARGEST = {
-    "models": 9_905,
+    "models": 10_238,
     "validation": 7_299,
     "learning": 6_450,
     "native": 4_797,
     "backends": 4_715,
     "backends.loihi": 2_705,
     "network": 3_097,
-    "agents": 4_375,
+    "agents": 4_378,
 }
 """Bound the lines of the largest rooms; no other may have more than `OTHERS`."""
 OTHERS = 2_811

@@ -70,7 +70,7 @@ def check_memories(config: AgentFields) -> None:
             raise DescriptionError(where, "holds no memory", got=keep, limit=limit)
     for name, features in _that_remember(config).items():
         n = _numbers_of(features)
-        is_some = bool(config.past.keys or config.cues) or n % config.past.copies == 0
+        is_some = bool(config.past.keys or config.past.last_numbers) or n % config.past.copies == 0
         if not is_some or not isinstance(features, (Select, FromNumbers, Raw)):
             what = f"needs {name} of each number and of its change from each of its means"
             limit = f"a vector, of a multiple of {config.past.copies} numbers"

@@ -77,7 +77,9 @@ class AgentFields(Described):
     price, which lever was pulled) is seen, too. ``summed_by`` has instead their sums, over the last
     steps in a row in which it had the value, and their number, or with -1 over the episode
     (`neurorl.models.agent.past.Past`). ``cues``, the place of a number and values of it, shows
-    which of these came last.
+    which of these came last. ``tally``, the place of a number, or also values of it, shows the sum
+    of that number, or the count of steps with these values, since and until what ``tally_since``
+    and ``tally_until`` name (`neurorl.models.agent.tally.RunningSum`).
 
     Learning: ``rule`` is a name of `neurorl.rules.RULES`, or a `Rule` or `SynapseRule` of your own;
     files can hold rules that consist of texts. A `SynapseRule` says all that its synapses do, and
@@ -150,6 +152,9 @@ class AgentFields(Described):
     held_by: Annotated[tuple[int, ...], Range(0, MAX_SIZE)] = ()
     summed_by: Annotated[tuple[int, ...], Range(-1, MAX_SIZE)] = ()
     cues: Annotated[tuple[int, ...], Range(-(2**53), 2**53)] = ()
+    tally: Annotated[tuple[int, ...], Range(-(2**53), 2**53)] = ()
+    tally_since: Annotated[tuple[int, ...], Range(-(2**53), 2**53)] = ()
+    tally_until: Annotated[tuple[int, ...], Range(-(2**53), 2**53)] = ()
     description: Network | None = None
     solved_at: float | None = None
     solved_discounted: Flag = False

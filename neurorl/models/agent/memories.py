@@ -33,18 +33,18 @@ class Memories:
     something was, and the fainter, the longer ago; with 0, the step before.
 
     What is kept by the values of a number (`neurorl.models.agent.past.Past.keys`) follows, as it
-    was before o: the other numbers, for each value; 0 until it comes. The last cue is the last
-    number.
+    was before o: the other numbers, for each value; 0 until it comes. A sum
+    (`neurorl.models.agent.tally.RunningSum`) and the last cue are the last numbers.
 
     keys: of a Dict's or Tuple's parts; empty for other observations. actions: of so many choices,
     the last one in the episode is among an observation's numbers, after its own, if they are seen:
     each counts from 1, and is 0 at first. What it was paid is the last of them, 0 at first. usual:
     of each channel of an image; empty for 0.
 
-    means: of each environment, ``(K + C + L + 8 B + T + 1, d)``: K means, what was up to C changes
+    means: of each environment, ``(K + C + L + 8 B + T + 2, d)``: K means, what was up to C changes
     ago, the last L observations, for keeps of -C and of L >= 2, what is kept by the values of B
-    numbers, T traces, and the last cue d times, if there are cues; None before its episode. They
-    are replaced, not changed.
+    numbers, T traces, a sum and the last cue d times each, if these are seen; None before its
+    episode. They are replaced, not changed.
     """
 
     def __init__(
@@ -60,7 +60,8 @@ class Memories:
         self._lags = [(k, int(keep)) for k, keep in enumerate(keeps) if keep > 1.0]
         self._held = [(k, int(-keep)) for k, keep in enumerate(keeps) if keep < 0.0]
         self._changes, self._by = max((n for _, n in self._held), default=0), past.keys
-        least = min(1, self._changes + len(past.summed_by))
+        by_change = len(past.tally_since) == 1 or len(past.tally_until) == 1
+        least = min(1, self._changes + len(past.summed_by) + by_change)
         self._longest = max((lag for _, lag in self._lags), default=least)
         # What is recalled without a mean is set in every step, so its mean stays as it is.
         shares = [keep if 0.0 <= keep <= 1.0 else 1.0 for keep in keeps]
@@ -68,6 +69,7 @@ class Memories:
         self._decays: FloatArray = np.array(past.traces, dtype=np.float64)[:, None]
         self._usual = np.array(usual or (0.0,), dtype=np.float64)
         self._cues = np.array(past.cues, dtype=np.float64)
+        self._sums, self._n_last = past.sums if past.tally else None, past.last_numbers
         self.means: list[FloatArray | None] = [None] * n
 
     def begin(self, i: int) -> None:
@@ -116,9 +118,11 @@ class Memories:
         last = n + c + self._longest
         end = last + KEYS * by
         faint = end + len(self._decays)
-        if kept is None or kept.shape[1:] != (faint + bool(self._cues.size), size):
-            none = np.zeros((len(now), faint + bool(self._cues.size) - last, size))
+        if kept is None or kept.shape[1:] != (faint + self._n_last, size):
+            none = np.zeros((len(now), faint + self._n_last - last, size))
             none[:, KEYS * by : faint - last] = np.resize(self._usual, size)
+            if self._sums is not None:
+                none[:, faint - last] = self._sums.before
             kept = np.concatenate([now[:, None].repeat(last, 1), none], axis=1)
         mean, before, past = kept[:, :n], kept[:, n : n + c], kept[:, n + c : last]
         if self._longest:
@@ -134,15 +138,16 @@ class Memories:
         shown = np.concatenate([now, (each - mean).reshape(len(now), n * size)], axis=1)
         mean = self._keeps * mean + (1.0 - self._keeps) * each
         traces = kept[:, end:faint]
-        if not (self._longest or by or traces.size or self._cues.size):
+        if not (self._longest or by or traces.size or self._n_last):
             return shown, mean
         after = [mean, before]
         if self._longest:
             after += [past[:, 1:], each]
         numbers = [shown, traces.reshape(len(now), -1)] if traces.size else [shown]
+        then = past[:, -1] if self._longest else now
         if by:
             held = [kept[:, k : k + KEYS] for k in range(last, end, KEYS)]
-            then, own = past[:, -1] if self._longest else now, self._past.own(self._n_actions)
+            own = self._past.own(self._n_actions)
             for key, of in zip(self._by, held, strict=True):
                 places = self._past.kept_by(*key, size, self._n_actions)
                 numbers.append(of[:, :, places].reshape(len(now), KEYS * len(places)))
@@ -151,9 +156,13 @@ class Memories:
             usual = np.resize(self._usual, size)
             faded = np.maximum(self._decays * np.abs(traces - usual), np.abs(each - usual))
             after.append(usual + faded)
+        if self._sums is not None:
+            sums, left = self._sums.follow(kept[:, faint, 0], now, then)
+            numbers.append(sums[:, None])
+            after.append(np.tile(left[:, None, None], (1, 1, size)))
         if self._cues.size:
             is_cue = now[:, int(self._cues[0]), None] == self._cues[1:]
-            cue = np.where(is_cue.any(axis=1), 1.0 + is_cue.argmax(axis=1), kept[:, faint, 0])
+            cue = np.where(is_cue.any(axis=1), 1.0 + is_cue.argmax(axis=1), kept[:, -1, 0])
             numbers.append(cue[:, None])
             after.append(np.tile(cue[:, None, None], (1, 1, size)))
         shown = np.concatenate(numbers, axis=1) if len(numbers) > 1 else shown
@@ -209,7 +218,7 @@ def as_seen(play: FirstPlay, rows: FloatArray, past: Past) -> FloatArray:
         rows = np.concatenate([rows, play.last_actions], axis=1)
     if past.sees_rewards:
         rows = np.concatenate([rows, play.last_rewards], axis=1)
-    if not (past.memories or past.traces or past.keys or past.cues):
+    if not (past.memories or past.traces or past.keys or past.last_numbers):
         return rows
     check_places(past, rows.shape[1])
     return extended(rows, play.lengths, past, play.last_actions.shape[1])

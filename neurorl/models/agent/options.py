@@ -130,6 +130,9 @@ class AgentOptions(TypedDict, total=False):
     held_by: tuple[int, ...]
     summed_by: tuple[int, ...]
     cues: tuple[int, ...]
+    tally: tuple[int, ...]
+    tally_since: tuple[int, ...]
+    tally_until: tuple[int, ...]
     looks_at: tuple[str, ...]
     description: Network | None
     solved_at: float | None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from neurorl.errors import DescriptionError
+from neurorl.models.agent.tally import Event, RunningSum
 from neurorl.numerics.arrays import FloatArray
 from neurorl.storage.plain import Named, PlainData
 
@@ -32,6 +33,8 @@ class Past:
     cues: the place of a number, and values of it: which of these it had last, the present one
     included, is seen too, as a count from 1 in this order; 0 until one comes. A letter that came
     is remembered whatever else is shown after it.
+    tally, tally_since, tally_until: what is summed, and since when, as of
+    `neurorl.models.agent.tally.RunningSum`.
     """
 
     memories: tuple[float, ...] = ()
@@ -41,12 +44,16 @@ class Past:
     summed_by: tuple[int, ...] = ()
     traces: tuple[float, ...] = ()
     cues: tuple[int, ...] = ()
+    tally: Event = ()
+    tally_since: Event = ()
+    tally_until: Event = ()
 
     def __post_init__(self) -> None:
         cues = self.cues
         if cues and not (cues[0] >= 0 and 1 < len(cues) == len({*cues[1:]}) + 1):
             limit = "the place of a number, from 0, and different values of it"
             raise DescriptionError("agent.cues", "shows nothing", got=repr(cues), limit=limit)
+        self.sums.check()
 
     @classmethod
     def of(cls, config: object) -> Past:
@@ -55,7 +62,8 @@ class Past:
 
     @classmethod
     def joined(cls, parts: Sequence[Past]) -> Past:
-        """Return a past of several parts."""
+        """Return a past of several parts, of which the first with cues or a tally says these."""
+        summing = next((part for part in parts if part.tally), NOTHING)
         return cls(
             memories=sum((part.memories for part in parts), ()),
             sees_actions=any(part.sees_actions for part in parts),
@@ -64,6 +72,9 @@ class Past:
             summed_by=sum((part.summed_by for part in parts), ()),
             traces=sum((part.traces for part in parts), ()),
             cues=next((part.cues for part in parts if part.cues), ()),
+            tally=summing.tally,
+            tally_since=summing.tally_since,
+            tally_until=summing.tally_until,
         )
 
     def __bool__(self) -> bool:
@@ -73,6 +84,16 @@ class Past:
     def keys(self) -> tuple[tuple[int, bool], ...]:
         """Return each number by whose values others are kept, and whether they are summed."""
         return (*((k, False) for k in self.held_by), *((k, True) for k in self.summed_by))
+
+    @property
+    def sums(self) -> RunningSum:
+        """Return what is summed."""
+        return RunningSum(self.tally, self.tally_since, self.tally_until)
+
+    @property
+    def last_numbers(self) -> int:
+        """Return how many numbers follow all others: a sum, and the last cue."""
+        return bool(self.tally) + bool(self.cues)
 
     @property
     def named(self) -> PlainData:
@@ -104,7 +125,7 @@ class Past:
     def size(self, n: int, actions: int) -> int:
         """Return how many numbers are seen of *n*; arguments as of `kept_by`."""
         kept = sum(len(self.kept_by(*key, n, actions)) for key in self.keys)
-        return n * self.copies + KEYS * kept + bool(self.cues)
+        return n * self.copies + KEYS * kept + self.last_numbers
 
     @property
     def copies(self) -> int:
@@ -128,6 +149,7 @@ def check_places(past: Past, n: int) -> None:
     """Raise DescriptionError for the place of a number that *n* numbers don't have."""
     places = [(place, "summed_by" if sums else "held_by") for place, sums in past.keys]
     places += [(place, "cues") for place in past.cues[:1]]
+    places += [(place, name) for name, place in past.sums.places.items()]
     for place, name in places:
         if place >= n:
             where = f"agent.{name}"

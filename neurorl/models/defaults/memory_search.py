@@ -149,12 +149,17 @@ def rewards_tell(play: FirstPlay, rows: FloatArray, have: Past, least: float = O
 
 
 def kept_by_values(
-    play: FirstPlay, rows: FloatArray, have: Sequence[float], chooses: Collection[str] = PAST
+    play: FirstPlay,
+    rows: FloatArray,
+    have: Sequence[float],
+    chooses: Collection[str] = PAST,
+    tallies: Sequence[Past] = (),
 ) -> tuple[Past, ...]:
     """Return what to keep by the values of a number in place of memories, best first.
 
     It tells much more of the rewards than the memories that were found, *have*. chooses: the fields
-    that may be chosen. rows: as of `missing_memories`.
+    that may be chosen. tallies: pasts with one each, which have to tell much more than those of
+    values. rows: as of `missing_memories`.
     """
     n_varying = np.ptp(rows, axis=0).astype(bool).sum() if len(rows) else 0
     if not (1 <= n_varying <= _MOST_NUMBERS and _is_enough(play, rows)):
@@ -163,16 +168,20 @@ def kept_by_values(
     held = [Past(held_by=(place,)) for place in places if "held_by" in chooses]
     sums = (Past(summed_by=(place,)) for place in (-1, *places) if "summed_by" in chooses)
     each = [*held, *sums]
-    if not each:
+    if not each and not tallies:
         return ()
     now, n = acted_on(play.lengths), rows.shape[1]
-    kept = shown_by_each(rows, play.lengths, each)
+    kept = shown_by_each(rows, play.lengths, each) if each else []
+    kept += [past.sums.over(rows, play.lengths)[:, None] for past in tallies]
+    each += tallies
     kept.append(_remembered(rows, play.lengths, have)[:, n:])
     columns = {float(k): one for k, all_ in enumerate(kept) if (one := varying(all_[now])).size}
     search = _Search(varying(rows)[now], flags_of_actions(play), columns, curved=math.inf)
     gains = {int(k): gain for gain, k in search.gains(rewards_of(play), 0.0, OF_REWARDS)}
     of_memories = gains.pop(len(each), 0.0)
     better = [k for k, gain in gains.items() if gain > _OVER_MEMORIES * of_memories]
+    of_keys = max((gains[k] for k in better if not each[k].tally), default=0.0)
+    better = [k for k in better if not each[k].tally or gains[k] > _OVER_MEMORIES * of_keys]
     return tuple(each[k] for k in sorted(better, key=gains.__getitem__, reverse=True))
 
 

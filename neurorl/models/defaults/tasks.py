@@ -20,6 +20,7 @@ from neurorl.models.defaults.deep import deep_on, has_patches
 from neurorl.models.defaults.few_values import number_cells
 from neurorl.models.defaults.observations import default_cells, default_features
 from neurorl.models.defaults.tables import is_table, past_for_table, table_cells
+from neurorl.models.defaults.tally_search import FIELDS as SUMMED
 from neurorl.models.features import Features, HashedStates, JointStates, OneHot, Select
 from neurorl.models.features.image_cells import ImageCells
 from neurorl.network.serialization import checks_of
@@ -129,6 +130,7 @@ class _Task:
         if cells is None and not _OTHER_CELLS.intersection(named):
             if "memories" not in named and not self._is_spiking:
                 chooses = {name for name in PAST if named.get(name, True)}
+                chooses -= SUMMED if SUMMED & named.keys() else set()  # one choice in three fields
                 past = past_for_table(space, play, "features" in named, chooses)
             past = dataclasses.replace(past, **checked(named, PAST))
             cells = table_cells(space, play, past, self._is_choice and not self._is_spiking)

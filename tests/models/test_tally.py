@@ -1,0 +1,140 @@
+"""Agents see a sum, or a count of steps, since something happened."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Space
+from hypothesis import given
+from hypothesis import strategies as st
+
+from neurorl import SpikingActorCritic, evaluate
+from neurorl.errors import DescriptionError
+from neurorl.models.agent.memories import Memories, extended
+from neurorl.models.agent.past import Past
+from neurorl.models.agent.tally import RunningSum
+from neurorl.models.defaults.presets import make_config
+from neurorl.models.defaults.tally_search import summing
+
+FORMS: dict[str, Space[Any]] = {
+    "MultiDiscrete": MultiDiscrete([2, 2]),
+    "MultiBinary": MultiBinary(2),
+    "Dict": Dict(a=Discrete(2), z=Discrete(2)),
+    "Box": Box(0.0, 1.0, (2,)),
+}
+"""Say how a sheep and a bell are shown."""
+
+
+class Sheep(gym.Env[Any, Any]):
+    """Ask, when a bell rings, how many sheep have passed a gate since the last bell.
+
+    form: one of `FORMS`. tells: whether only sheep of the same step are asked for.
+    """
+
+    _passed = 0
+
+    def __init__(self, form: str = "MultiDiscrete", tells: bool = False) -> None:
+        self.observation_space, self._tells = FORMS[form], tells
+        self.action_space = Discrete(4)
+
+    def _next(self) -> Any:
+        drawn = self.np_random.random()
+        self._rings, passes = bool(drawn < 0.25), bool(drawn > 0.6 or (self._tells and drawn < 0.1))
+        self._passed = passes + (0 if self._tells else self._passed)
+        shown = np.array([passes, self._rings], dtype=self.observation_space.dtype or np.int64)
+        is_dict = isinstance(self.observation_space, Dict)
+        return {"a": int(passes), "z": int(self._rings)} if is_dict else shown
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        self._step = self._passed = 0
+        return self._next(), {}
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        reward = float(self._rings and action == min(self._passed, 3))
+        self._passed = 0 if self._rings else self._passed
+        self._step += 1
+        return self._next(), reward, False, self._step >= 50, {}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_sheep_are_counted(form: str) -> None:
+    """Find what is counted, and until when, in every space."""
+    assert make_config(Sheep(form)).past == Past(tally=(0,), tally_until=(1, 1))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_nothing_is_counted_where_it_is_shown(form: str) -> None:
+    assert not make_config(Sheep(form, tells=True)).past
+
+
+def test_the_default_answers_by_its_count() -> None:
+    """Measure it beside an agent without; a perfect one is paid at every bell."""
+    reached = {}
+    for name, fields in {"default": {}, "without": {"tally": ()}}.items():
+        agent = SpikingActorCritic(Sheep(), seed=100, **fields)  # type: ignore[arg-type]
+        agent.learn(total_steps=8_000)
+        reached[name] = evaluate(agent, 100, seed=7)["mean_return"]
+    assert reached["default"] > 11.0  # of 12.5 bells
+    assert reached["without"] < 8.5
+
+
+def test_a_sum_begins_since_and_until() -> None:
+    shown = [[2.0, 0.0], [3.0, 1.0], [4.0, 0.0]]
+
+    def sums(tally: RunningSum) -> list[float]:
+        memories = Memories(summing(tally), 1)
+        return [memories.see_numbers(0, np.array(now))[-1] for now in shown]
+
+    assert sums(RunningSum((0,))) == [2.0, 5.0, 9.0]
+    assert sums(RunningSum((0,), (1, 1))) == [2.0, 3.0, 7.0]
+    assert sums(RunningSum((0,), (), (1, 1))) == [2.0, 5.0, 4.0]
+    assert sums(RunningSum((0,), (1,))) == [2.0, 3.0, 4.0]
+    assert sums(RunningSum((0, 2, 4))) == [1.0, 1.0, 2.0]
+    assert sums(RunningSum((-1,))) == [1.0, 2.0, 3.0]
+    assert sums(RunningSum((-1,), (1, 1))) == [0.0, 1.0, 2.0]
+    assert sums(RunningSum((-1,), (), (1, 1))) == [0.0, 0.0, 1.0]
+
+
+EVENTS = st.one_of(
+    st.just(()),
+    st.just((1,)),
+    st.lists(st.integers(0, 3), min_size=1, unique=True).map(lambda values: (1, *values)),
+)
+
+
+@pytest.mark.parametrize("more", [{}, {"memories": (-1.0, 0.9, 3.0)}, {"cues": (0, 1, 2)}])
+@given(
+    lengths=st.lists(st.integers(1, 9), min_size=1, max_size=5),
+    of=st.sampled_from([(-1,), (0,), (0, 1), (1, 0, 2)]),
+    since=EVENTS,
+    until=EVENTS,
+    seed=st.integers(0, 99),
+)
+def test_the_search_sees_what_agents_see(
+    more: Any, lengths: list[int], of: Any, since: Any, until: Any, seed: int
+) -> None:
+    """Compare the sums of whole plays with what agents see step by step."""
+    rows = np.random.default_rng(seed).integers(0, 4, (sum(lengths), 2)).astype(float)
+    tally = RunningSum(of, since, until)
+    place = -2 if "cues" in more else -1
+    seen = extended(rows, lengths, summing(tally, Past(**more)))
+    assert np.array_equal(seen[:, place], tally.over(rows, lengths))
+    assert np.array_equal(np.delete(seen, place, axis=1), extended(rows, lengths, Past(**more)))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"tally": (-2,)},
+        {"tally": (0, 1, 1)},
+        {"tally_since": (0,)},
+        {"tally": (0,), "tally_until": (-1,)},
+    ],
+)
+def test_what_sums_nothing_is_refused(fields: Any) -> None:
+    with pytest.raises(DescriptionError, match="sums nothing"):
+        SpikingActorCritic(Sheep(), **fields)
