@@ -104,7 +104,7 @@ def test_nothing_is_remembered_where_doors_say_which_is_due(form: str) -> None:
 
 
 def test_the_default_answers_by_the_last_letter() -> None:
-    """Measure it beside an agent without, which counts nothing either; a perfect one is paid at every door."""
+    """Measure it beside an agent without, which counts nothing; a perfect one is always paid."""
     own: dict[str, Any] = {"default": {}, "without": {"cues": (), "tally": ()}}
     reached = {}
     for name, fields in own.items():
