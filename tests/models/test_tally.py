@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -10,6 +11,7 @@ import pytest
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Space
 from hypothesis import given
 from hypothesis import strategies as st
+from remembering import KINDS, check_goes_on
 
 from neurorl import SpikingActorCritic, evaluate
 from neurorl.errors import DescriptionError
@@ -71,6 +73,74 @@ def test_nothing_is_counted_where_it_is_shown(form: str) -> None:
     assert not make_config(Sheep(form, tells=True)).past
 
 
+class Pump(gym.Env[Any, Any]):
+    """Pay for letting go of a tyre that was pumped as often as wanted, which nothing shows."""
+
+    observation_space, action_space = Discrete(4), Discrete(3)  # how often; wait, pump, let go
+
+    def _next(self) -> tuple[int, dict[str, Any]]:
+        self._wanted, self._pumped = int(self.np_random.integers(1, 4)), 0
+        return self._wanted, {}
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[int, dict[str, Any]]:
+        super().reset(seed=seed)
+        self._step = 0
+        return self._next()
+
+    def step(self, action: Any) -> tuple[int, float, bool, bool, dict[str, Any]]:
+        self._step += 1
+        self._pumped += int(action == 1)
+        reward = float(action == 2 and self._pumped == self._wanted)
+        if action == 2:
+            self._next()
+        return self._wanted, reward, False, self._step >= 60, {}
+
+
+class Truck(gym.Env[Any, Any]):
+    """Load parcels of any weights, and send the truck before it holds too much."""
+
+    observation_space, action_space = Box(0.0, 5.0, (2,)), Discrete(2)  # load, send
+    _load = 0.0
+
+    def _shown(self, is_empty: bool) -> Any:
+        self._load = 0.0 if is_empty else self._load
+        self._weight = float(self.np_random.uniform(1.0, 5.0))
+        return np.array([self._weight, is_empty], np.float32)
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        self._step, self._load = 0, 0.0
+        return self._shown(True), {}
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        self._step += 1
+        load = self._load + self._weight * (action == 0)
+        reward = load / 10.0 if action == 1 else -float(load > 10.0)
+        self._load = load
+        return self._shown(action == 1 or load > 10.0), reward, False, self._step >= 80, {}
+
+
+def test_own_actions_are_counted() -> None:
+    """Count pumps (1, which is seen as 2) since the last time it was let go (3)."""
+    past = make_config(Pump()).past
+    assert (past.sees_actions, past.tally, past.tally_since) == (True, (1, 2), (1, 3))
+
+
+def test_numbers_without_a_table_are_summed() -> None:
+    assert make_config(Truck()).past == Past(tally=(0,), tally_since=(1, 1))
+
+
+ID = "tests/Sheep-v0"
+gym.register(ID, Sheep)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "kind", [k if k == "table" else pytest.param(k, marks=pytest.mark.slow) for k in KINDS]
+)
+def test_agents_go_on_within_an_episode(kind: str, tmp_path: Path) -> None:
+    check_goes_on(kind, ID, 2_030, 2_500, tmp_path)
+
+
 def test_the_default_answers_by_its_count() -> None:
     """Measure it beside an agent without; a perfect one is paid at every bell."""
     reached = {}
@@ -130,6 +200,7 @@ def test_the_search_sees_what_agents_see(
     "fields",
     [
         {"tally": (-2,)},
+        {"tally": (-1, 3)},
         {"tally": (0, 1, 1)},
         {"tally_since": (0,)},
         {"tally": (0,), "tally_until": (-1,)},

@@ -38,11 +38,13 @@ class RunningSum:
             ("tally_since", self.since, 0),
             ("tally_until", self.until, 0),
         ):
-            values = event[1:] if event[:1] != (-1,) else event
-            is_missing = not self.of and event
-            if is_missing or (event and event[0] < first) or len({*values}) < len(event) - 1:
-                limit = f"the place of a number, from {first}, and different values of it"
-                limit = "with a tally alone" if is_missing else limit
+            if not event:
+                continue
+            place, *values = event
+            limit = f"the place of a number, from {first}, and different values of it"
+            limit = limit if self.of else "with a tally alone"
+            is_wrong = place < first or (place < 0 and values) or len({*values}) < len(values)
+            if is_wrong or not self.of:
                 raise DescriptionError(f"agent.{name}", "sums nothing", got=f"{event}", limit=limit)
 
     @property

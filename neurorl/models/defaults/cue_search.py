@@ -4,54 +4,44 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from neurorl.models.agent.memories import as_seen
 from neurorl.models.agent.past import Past
-from neurorl.models.defaults.kinds import Kinds, kinds_of
+from neurorl.models.defaults.kinds import Kinds
 from neurorl.models.defaults.memory_search import sure
-from neurorl.models.defaults.table_search import Told
+from neurorl.models.defaults.table_search import IsHeld, Question, grown, whole_values
 from neurorl.numerics.arrays import FloatArray
-from neurorl.tasks.first_play import FirstPlay, acted_on
+from neurorl.tasks.first_play import acted_on
 
 _LEAST = 0.1
 """Remember cues if actions then tell this share of the rewards more."""
-_OF_A_VALUE, _OF_A_PAST = 0.002, 0.02
+_OF_FLAGS, _OF_A_VALUE, _OF_A_PAST = 2, 0.002, 0.02
 """Ask so much for each value, and for what else is seen of the past, so that fewer serve."""
-_MOST_VALUES, _MOST_NUMBERS = 24, 11
-_LARGEST = 2**53  # up to which every whole number is a float
-
-Gain = Callable[[Sequence[int]], float]
 
 
-def cues_by_table(
-    play: FirstPlay,
-    rows: FloatArray,
-    have: Past,
-    chooses: Collection[str],
-    is_held: Callable[[Past], bool],
-) -> Past:
+def cues_by_table(asked: Question, have: Past, is_held: IsHeld) -> Past:
     """Return a past with the last of some values of a number, if actions tell more rewards by it.
 
     Some symbols matter until the next one of them comes, and others are shown in between: letters
     among other mail, orders to begin and to stop. What is seen of the past already, *have*, is kept
-    if it tells more beside them. Arguments are those of
-    `neurorl.models.defaults.table_search.told_by_table`.
+    if it tells more beside them.
     """
-    told = Told.of(play, rows) if "cues" in chooses else None
+    told = asked.told if "cues" in asked.chooses and asked.is_of_few else None
     if told is None:
         return have
-    now = acted_on(play.lengths)
-    had = [kinds_of(as_seen(play, rows, have)[now])] if have else []
+    rows, lengths = asked.rows, asked.play.lengths
+    now, had = acted_on(lengths), asked.seen(have)
     before = told.rows(had)
     found: list[tuple[float, Past, FloatArray]] = []
-    for place, values in _symbols(rows):
+    for place, values in whole_values(rows).items():
+        if len(values) == _OF_FLAGS:
+            continue
         symbols = rows[:, place]
 
         def shown(chosen: Sequence[int], symbols: FloatArray = symbols) -> Kinds:
-            return last_of(symbols, play.lengths, chosen)[now]
+            return last_of(symbols, lengths, chosen)[now]
 
         cues = _grown(values, lambda chosen: told.rows([shown(chosen)]).mean())
         for kept, past in ([], Past()), (had, have):
@@ -73,17 +63,6 @@ def last_of(numbers: FloatArray, lengths: Sequence[int], values: Sequence[int]) 
     return np.asarray(of[last], dtype=np.intp)
 
 
-def _symbols(rows: FloatArray) -> Iterator[tuple[int, list[int]]]:
-    """Yield the place and the values of each number that takes a few whole values."""
-    if np.ptp(rows, axis=0).astype(bool).sum() > _MOST_NUMBERS:
-        return
-    for place, numbers in enumerate(rows.T):
-        values = np.unique(numbers)
-        are_few = 2 < len(values) <= _MOST_VALUES
-        if are_few and np.abs(values).max() <= _LARGEST and (values % 1.0 == 0.0).all():
-            yield place, values.astype(int).tolist()
-
-
 def _grown(values: Sequence[int], told: Callable[[Sequence[int]], float]) -> tuple[int, ...]:
     """Return the values of which the last one tells most: the best pair or one, from which others
     join and leave, one at a time, as long as that tells more."""
@@ -91,12 +70,9 @@ def _grown(values: Sequence[int], told: Callable[[Sequence[int]], float]) -> tup
     def gain(chosen: Sequence[int]) -> float:
         return told(chosen) - _OF_A_VALUE * len(chosen)
 
-    first = [*((value,) for value in values), *itertools.combinations(values, 2)]
-    best: tuple[int, ...] = ()
-    most = -np.inf
-    others: Sequence[tuple[int, ...]] = first
-    while others and (other := max(others, key=gain)) and gain(other) > most:
-        best, most = other, gain(other)
+    def near(best: Sequence[int]) -> list[tuple[int, ...]]:
         changed = ({*best} ^ {value} for value in values)
-        others = [tuple(sorted(one)) for one in changed if one]
-    return best
+        return [tuple(sorted(one)) for one in changed if one]
+
+    first = [*((value,) for value in values), *itertools.combinations(values, 2)]
+    return grown(first, near, gain) or ()

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
-from neurorl.models.agent.memories import shown_by_each
+from neurorl.models.agent.memories import as_seen, shown_by_each
 from neurorl.models.agent.past import PAST, Past
 from neurorl.models.defaults.kinds import Kinds, both, kinds_of, left_by
 from neurorl.models.defaults.memory_search import KEEPS, has_few_values, rewards_of, sure
@@ -24,31 +26,56 @@ _LEAST = 0.15
 observations come back, without such a need, 0.08 is the most: falls of a slippery cliff."""
 _OF_A_PART = 0.02
 """Ask so much for each part, so that fewer serve where they tell as much."""
-_MOST_SHOWN, _MOST_KINDS, _MOST_NUMBERS = 100, 200, 11
+_MOST_SHOWN, _MOST_KINDS, _MOST_NUMBERS, _MOST_VALUES = 100, 200, 11, 24
+_LARGEST = 2**53  # up to which every whole number is a float
 _ACTION = Past(sees_actions=True)
+One = TypeVar("One")
+"""Name anything that may be chosen."""
 
 
-def told_by_table(
-    play: FirstPlay,
-    rows: FloatArray,
-    have: Past,
-    chooses: Collection[str],
-    is_held: Callable[[Past], bool],
-) -> Past:
+@dataclass(frozen=True)
+class Question:
+    """Ask a play what else of the past actions tell rewards by.
+
+    play: with all its observations, *rows*. chooses: the fields that may be chosen.
+    """
+
+    play: FirstPlay
+    rows: FloatArray
+    chooses: Collection[str]
+
+    @functools.cached_property
+    def told(self) -> Told | None:
+        """Return what measures it; None without a table."""
+        return Told.of(self.play, self.rows)
+
+    @functools.cached_property
+    def is_of_few(self) -> bool:
+        """Return whether so few numbers vary that each of them is asked about."""
+        return bool(np.ptp(self.rows, axis=0).astype(bool).sum() <= _MOST_NUMBERS)
+
+    def seen(self, past: Past) -> list[Kinds]:
+        """Return the kind of what such a past shows at each step; empty if it shows nothing."""
+        now = acted_on(self.play.lengths)
+        return [kinds_of(as_seen(self.play, self.rows, past)[now])] if past else []
+
+
+IsHeld = Callable[[Past], bool]
+"""Say whether there are cells for a past."""
+
+
+def told_by_table(asked: Question, have: Past, is_held: IsHeld) -> Past:
     """Return the last action and up to two other parts by which actions tell more of the rewards.
 
     That is how much less of them is left after the mean of each observation, past and action than
     after that of each observation and past, in rows that weren't averaged: what rewards do by
     themselves is no reason to remember. *have* is returned if none does, or if what an agent has
     is more than a table holds.
-
-    play: with all its observations, *rows*. chooses: the fields that may be chosen. is_held:
-    whether there are cells for a past.
     """
-    told = Told.of(play, rows)
+    told = asked.told
     if told is None:
         return have
-    parts = _parts(play, rows, chooses)
+    parts = _parts(asked)
     own = [part for part in parts if _is_part(part, have)]
     if _ACTION not in parts or not _is_part(have, Past.joined(own)):
         return have
@@ -67,11 +94,10 @@ def told_by_table(
     return have
 
 
-def _parts(play: FirstPlay, rows: FloatArray, chooses: Collection[str]) -> dict[Past, Kinds]:
+def _parts(asked: Question) -> dict[Past, Kinds]:
     """Return each part of a past with the kind of what it shows at each step."""
-    keys: list[int] = []
-    if np.ptp(rows, axis=0).astype(bool).sum() <= _MOST_NUMBERS:
-        keys = [place for place, numbers in enumerate(rows.T) if has_few_values(numbers)]
+    play, rows, chooses = asked.play, asked.rows, asked.chooses
+    keys = [place for place, of in enumerate(rows.T) if asked.is_of_few and has_few_values(of)]
     every = [
         *(Past(memories=(keep,)) for keep in KEEPS if keep % 1.0 == 0.0),
         *(Past(held_by=(key,)) for key in keys),
@@ -86,6 +112,27 @@ def _parts(play: FirstPlay, rows: FloatArray, chooses: Collection[str]) -> dict[
             if 0 < kinds.max() < _MOST_KINDS:
                 found[part] = kinds
     return found
+
+
+def whole_values(numbers: FloatArray) -> dict[int, list[int]]:
+    """Return the values of each number that takes a few whole ones, by its place."""
+    found: dict[int, list[int]] = {}
+    for place, column in enumerate(numbers.T):
+        values = np.unique(column)
+        is_exact = np.abs(values).max(initial=0.0) <= _LARGEST
+        if 1 < len(values) <= _MOST_VALUES and is_exact and (values % 1.0 == 0.0).all():
+            found[place] = values.astype(int).tolist()
+    return found
+
+
+def grown(
+    tried: Iterable[One], near: Callable[[One], Iterable[One]], gain: Callable[[One], float]
+) -> One | None:
+    """Return the best of what is *tried*, then of what is near it, as long as that tells more."""
+    best, most, others = None, -np.inf, [*tried]
+    while others and gain(other := max(others, key=gain)) > most:
+        best, most, others = other, gain(other), [*near(other)]
+    return best
 
 
 def _is_part(part: Past, past: Past) -> bool:

@@ -25,7 +25,7 @@ from neurorl.models.defaults.hidden_state import (
 )
 from neurorl.models.defaults.images import image_cells, is_image
 from neurorl.models.defaults.observations import default_cells, seen_parts
-from neurorl.models.defaults.table_search import told_by_table
+from neurorl.models.defaults.table_search import Question, told_by_table
 from neurorl.models.defaults.tally_search import sums_of_numbers, tally_by_table
 from neurorl.models.features import Features, HashedStates, JointStates, OneHot, Select
 from neurorl.numerics.arrays import FloatArray
@@ -175,9 +175,10 @@ def past_for_table(space: Space, play: Any, has_features: bool, chooses: Collect
     sums = sums_of_numbers(rows, chooses)
     held = filter(asked.are_held, search.kept_by_values(asked.play, rows, keeps, chooses, sums))
     past = next(held, Past(memories=keeps))  # a key in place of memories, if it tells much more
-    past = told_by_table(asked.play, rows, asked.with_own(past), chooses, asked.is_hashed)
-    past = cues_by_table(asked.play, rows, past, chooses, asked.is_hashed)
-    return tally_by_table(asked.play, rows, past, chooses, asked.are_held)
+    question = Question(asked.play, rows, chooses)
+    past = told_by_table(question, asked.with_own(past), asked.is_hashed)
+    past = cues_by_table(question, past, asked.is_hashed)
+    return tally_by_table(question, past, asked.are_held)
 
 
 @dataclass(frozen=True)

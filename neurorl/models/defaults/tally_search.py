@@ -5,18 +5,17 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import numpy as np
 
-from neurorl.models.agent.memories import as_seen
 from neurorl.models.agent.past import NOTHING, Past
 from neurorl.models.agent.tally import Event, RunningSum
 from neurorl.models.defaults.kinds import kinds_of
 from neurorl.models.defaults.memory_search import has_few_values, sure
-from neurorl.models.defaults.table_search import Told
+from neurorl.models.defaults.table_search import IsHeld, Question, grown, whole_values
 from neurorl.numerics.arrays import FloatArray
-from neurorl.tasks.first_play import FirstPlay, acted_on
+from neurorl.tasks.first_play import acted_on
 
 FIELDS = frozenset({"tally", "tally_since", "tally_until"})
 _LEAST = 0.12
@@ -25,37 +24,29 @@ come back, without such a need, none has more than 0, but hidden switches and a 
 a count tells 0.1, got no better by it; tasks that got better have 0.25 to 0.95."""
 _OF_A_VALUE, _OF_A_PAST = 0.002, 0.02
 """Ask so much for each place and value, and for what else is seen of the past."""
-_MOST_VALUES, _MOST_NUMBERS, _MOST_TRIED, _MOST_SUMS = 24, 11, 2_000, 200
-_MOST_SQUARES = 200
-_LARGEST, _LARGEST_SUMMED = 2**53, 1e300  # whole numbers are exact, and sums of a play are floats
-"""Try numbers of so few whole values, so many numbers and tallies, and sums of so few values."""
+_MOST_TRIED, _MOST_SUMS, _MOST_SQUARES, _MOST_NUMBERS = 2_000, 200, 200, 11
+"""Try so many tallies in a table, of so few sums; by least squares so many, of so few numbers."""
+_LARGEST_SUMMED = 1e300  # so that sums of a play are floats
 
 
-def tally_by_table(
-    play: FirstPlay,
-    rows: FloatArray,
-    have: Past,
-    chooses: Collection[str],
-    is_held: Callable[[Past], bool],
-) -> Past:
+def tally_by_table(asked: Question, have: Past, is_held: IsHeld) -> Past:
     """Return a past with a sum or a count, if actions tell more rewards by it.
 
     How many items lie in a crate, how often a tyre was pumped, how long ago a light flashed: one
     number says it, however much else was shown. What is seen of the past already, *have*, is kept
-    if it tells more beside it. Arguments are those of
-    `neurorl.models.defaults.table_search.told_by_table`.
+    if it tells more beside it.
     """
     # A table can't judge a running mean, which least squares found to tell as much: an interval
     # that was learned to 0.9 with one is learned to 0.7 with a count.
     has_mean = any(0.0 < keep < 1.0 for keep in have.memories) and not have.sees_actions
-    told = Told.of(play, rows) if {*chooses} >= FIELDS and not has_mean else None
-    if told is None or np.ptp(rows, axis=0).astype(bool).sum() > _MOST_NUMBERS:
+    told = asked.told if {*asked.chooses} >= FIELDS and asked.is_of_few and not has_mean else None
+    if told is None:
         return have
-    now = acted_on(play.lengths)
-    acts = "sees_actions" in chooses or have.sees_actions
+    play, rows = asked.play, asked.rows
+    now, before = acted_on(play.lengths), told.rows(asked.seen(have))
+    acts = "sees_actions" in asked.chooses or have.sees_actions
     numbers = np.concatenate([rows, play.last_actions], axis=1) if acts else rows
-    values = _values_of(numbers)
-    before = told.rows([kinds_of(as_seen(play, rows, have)[now])] if have else [])
+    values = whole_values(numbers)
 
     @functools.cache
     def gains(tally: RunningSum, kept: Past) -> FloatArray | None:
@@ -63,8 +54,7 @@ def tally_by_table(
         if not 0 < sums.max() < _MOST_SUMS:
             return None
         past = dataclasses.replace(kept, sees_actions=kept.sees_actions or is_own(tally))
-        shown = [kinds_of(as_seen(play, rows, past)[now])] if past else []
-        return told.rows([*shown, sums]) - before
+        return told.rows([*asked.seen(past), sums]) - before
 
     def is_own(tally: RunningSum) -> bool:
         return bool(max(tally.places.values()) >= rows.shape[1])
@@ -74,7 +64,8 @@ def tally_by_table(
         cost = _OF_A_VALUE * sum(map(len, parts)) + _OF_A_PAST * bool(kept)
         return -np.inf if of is None else float(of.mean()) - cost
 
-    best = _grown(_tallies(values, rows.shape[1]), values, gain)
+    near = functools.partial(_neighbours, values=values)
+    best = grown(_tallies(values, rows.shape[1]), near, gain)
     if best is None:
         return have
     for kept in sorted({NOTHING, have}, key=lambda kept: -gain(best, kept)):
@@ -88,8 +79,8 @@ def tally_by_table(
 def sums_of_numbers(rows: FloatArray, chooses: Collection[str]) -> list[Past]:
     """Return pasts with the sum of each number, and with the steps, since and until each value.
 
-    They are for numbers of which no table is made. rows: every observation of a play, ``(n, d)``.
-    chooses: the fields that may be chosen.
+    Least squares ask about these, as any numbers may be summed. rows: every observation of a play,
+    ``(n, d)``. chooses: the fields that may be chosen.
     """
     sizes = np.abs(rows).max(axis=0, initial=0.0)
     varies = np.flatnonzero((rows != rows[:1]).any(axis=0) & (sizes < _LARGEST_SUMMED)).tolist()
@@ -117,17 +108,6 @@ def summing(tally: RunningSum, past: Past = NOTHING, sees_actions: bool = False)
     )
 
 
-def _values_of(numbers: FloatArray) -> dict[int, list[int]]:
-    """Return the values of each number that takes a few whole ones, by its place."""
-    found: dict[int, list[int]] = {}
-    for place, column in enumerate(numbers.T):
-        values = np.unique(column)
-        is_exact = np.abs(values).max(initial=0.0) <= _LARGEST
-        if 2 <= len(values) <= _MOST_VALUES and is_exact and (values % 1.0 == 0.0).all():
-            found[place] = values.astype(int).tolist()
-    return found
-
-
 def _tallies(values: Mapping[int, list[int]], shown: int) -> list[RunningSum]:
     """Return what to try: each number, value and step, since and until each change and value.
 
@@ -148,17 +128,6 @@ def _tallies(values: Mapping[int, list[int]], shown: int) -> list[RunningSum]:
         del few[widest]
     since = (RunningSum(of, event) for of, event in itertools.product(sums, begins))
     return [*since, *(RunningSum(of, (), event) for of, event in itertools.product(sums, ends))]
-
-
-def _grown(
-    tried: list[RunningSum], values: Mapping[int, list[int]], gain: Callable[[RunningSum], float]
-) -> RunningSum | None:
-    """Return the best tally, whose values others join and leave as long as that tells more."""
-    best, most = None, -np.inf
-    while tried and gain(other := max(tried, key=gain)) > most:
-        best, most = other, gain(other)
-        tried = [*_neighbours(best, values)]
-    return best
 
 
 def _neighbours(tally: RunningSum, values: Mapping[int, list[int]]) -> Iterator[RunningSum]:
