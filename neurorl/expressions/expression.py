@@ -6,12 +6,12 @@ import keyword
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy.typing as npt
 
 from neurorl.errors import DescriptionError
-from neurorl.expressions.functions import FUNCTIONS, evaluate_arrays
+from neurorl.expressions.functions import FUNCTIONS, Computed, computed, evaluate_arrays
 from neurorl.expressions.nodes import (
     CPP,
     TEXT,
@@ -90,7 +90,7 @@ class Expression:
 
         Raises ArgumentError for a name without a value.
         """
-        return evaluate_arrays(self.tree, self.names, names)
+        return evaluate_arrays(_computed(self), self.names, names)
 
     def cpp(self, names: Mapping[str, str]) -> str:
         """Return the formula as C++ that includes ``native/src/expressions.h``.
@@ -102,6 +102,12 @@ class Expression:
     def to_dict(self) -> PlainData:
         """Return plain data, as descriptions hold it."""
         return {"type": "Expression", "text": self.text}
+
+
+@lru_cache(maxsize=1024)
+def _computed(expression: Expression) -> Computed:
+    """Return what computes a formula; kept here, as functions can't be pickled with it."""
+    return computed(expression.tree)
 
 
 _UNITS = re.compile(

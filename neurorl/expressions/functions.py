@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,19 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.errors import ArgumentError
-from neurorl.expressions.nodes import (
-    Binary,
-    Flag,
-    FunctionCall,
-    Kind,
-    Name,
-    Node,
-    Number,
-    Power,
-    Unary,
-)
+from neurorl.expressions.nodes import Kind, Node, Style, names_in, render
 from neurorl.numerics import elementary
 from neurorl.numerics.arrays import Array, FloatArray
+from neurorl.storage.plain import Named
 
 
 @dataclass(frozen=True)
@@ -92,52 +82,48 @@ FUNCTIONS: Mapping[str, Function] = {
 """Map each name to its function. Users can't add any: each must be defined on every backend."""
 
 
-_OPERATIONS: Mapping[str, Callable[[Any, Any], Any]] = {
-    "+": operator.add,
-    "-": operator.sub,
-    "*": operator.mul,
-    "/": operator.truediv,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-    "==": operator.eq,
-    "!=": operator.ne,
-    "and": operator.and_,
-    "or": operator.or_,
+PYTHON = Style(
+    number=lambda value: f"float64({value!r})",
+    flag=lambda flag: f"bool_({flag})",
+    call=lambda name, arguments: f"{name}_({', '.join(arguments)})",
+    power=lambda base, exponent: f"power({base}, {exponent})",
+    operators={"and": "&", "or": "|", "not": "~"},
+    brackets_all=True,
+)
+"""Print formulas as Python that takes arrays. Both sides of ``and``, ``or`` and ``where`` are
+computed."""
+MEANING: Named = {
+    **{f"{name}_": function.numpy for name, function in FUNCTIONS.items()},
+    "power": power,
+    "float64": np.float64,
+    "bool_": np.bool_,
 }
+"""Map the names in formulas that are printed as Python to what they mean in NumPy."""
+Computed = Callable[[Mapping[str, FloatArray]], Any]
+"""Return the value of a formula, given an array for each name."""
 
 
-def evaluate_arrays(node: Node, needed: Iterable[str], names: Mapping[str, npt.ArrayLike]) -> Array:
-    """Return a tree's value in NumPy, float64 or bool; a bool that has a name is 0 or 1.
+def computed(tree: Node) -> Computed:
+    """Return a tree's formula as a function on NumPy arrays.
 
-    needed: the names that the tree uses. Both sides of ``and``, ``or`` and ``where`` are computed.
-    Nothing warns: undefined results are nan, results too large are infinite. Raises ArgumentError
-    for a name that has no array of numbers.
+    Nothing of a user is in its text but a checked tree, whose names are quoted.
+    """
+    names = {name: f"of[{name!r}]" for name in names_in(tree)}
+    function: Computed = eval(f"lambda of: {render(tree, PYTHON, names)}", {**MEANING})
+    return function
+
+
+def evaluate_arrays(
+    formula: Computed, needed: Iterable[str], names: Mapping[str, npt.ArrayLike]
+) -> Array:
+    """Return a formula's value in NumPy, float64 or bool; a bool that has a name is 0 or 1.
+
+    needed: the names that it uses. Nothing warns: undefined results are nan, results too large are
+    infinite. Raises ArgumentError for a name that has no array of numbers.
     """
     arrays = {name: _array(name, names) for name in needed}
-
-    def value(node: Node) -> Any:
-        match node:
-            case Name(name=name):
-                return arrays[name]
-            case Number(value=number):
-                return np.float64(number)
-            case Flag(value=flag):
-                return np.bool_(flag)
-            case Binary(op=op, left=left, right=right):
-                return _OPERATIONS[op](value(left), value(right))
-            case Unary(op="-", operand=operand):
-                return -value(operand)
-            case Unary(operand=operand):
-                return ~value(operand)
-            case Power(base=base, exponent=exponent):
-                return power(value(base), exponent)
-            case FunctionCall(function=function, arguments=arguments):
-                return FUNCTIONS[function].numpy(*map(value, arguments))
-
     with np.errstate(all="ignore"):
-        return np.asarray(value(node))
+        return np.asarray(formula(arrays))
 
 
 def _array(name: str, names: Mapping[str, npt.ArrayLike]) -> FloatArray:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from neurorl.expressions.expression import Expression
-from neurorl.expressions.functions import evaluate_arrays
+from neurorl.expressions.functions import computed, evaluate_arrays
 from neurorl.expressions.nodes import (
     Binary,
     Flag,
@@ -133,7 +133,7 @@ class Constants:
 
     def value(self, node: Node) -> Array:
         """Return the value of a formula that `holds`."""
-        return evaluate_arrays(node, names_in(node), self.values)
+        return evaluate_arrays(computed(node), names_in(node), self.values)
 
     def folded(self, expression: Expression) -> Expression:
         """Return a formula of the same bits, its constant parts replaced by constants."""

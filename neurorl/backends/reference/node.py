@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 
 from neurorl.expressions.expression import Statement
-from neurorl.expressions.functions import FUNCTIONS, power
-from neurorl.expressions.nodes import Name, Style, render
+from neurorl.expressions.functions import MEANING, PYTHON
+from neurorl.expressions.nodes import Name, render
 from neurorl.numerics.arrays import Array, BoolArray, FloatArray
 from neurorl.program import NodeProgram
 from neurorl.storage.plain import Named
@@ -28,21 +28,9 @@ def side_by_side(rows: Sequence[Callable[[int], FloatArray]]) -> DrawAll:
     return drawn
 
 
-PYTHON = Style(
-    number=lambda value: f"float64({value!r})",
-    flag=lambda flag: f"bool_({flag})",
-    call=lambda name, arguments: f"{name}_({', '.join(arguments)})",
-    power=lambda base, exponent: f"power({base}, {exponent})",
-    operators={"and": "&", "or": "|", "not": "~"},
-    brackets_all=True,
-)
-"""Print formulas as Python that takes arrays."""
-
 _SPACE: Named = {
-    **{f"{name}_": function.numpy for name, function in FUNCTIONS.items()},
-    "power": power,
-    **{name: getattr(np, name) for name in ("float64", "bool_", "where", "maximum")},
-    **{name: getattr(np, name) for name in ("shape", "array", "broadcast_to")},
+    **MEANING,
+    **{name: getattr(np, name) for name in ("where", "maximum", "shape", "array", "broadcast_to")},
 }
 
 

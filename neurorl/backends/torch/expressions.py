@@ -21,10 +21,9 @@ from torch import Tensor
 
 from neurorl.arithmetic.quantiser import BIAS_MANTISSA, bias_steps
 from neurorl.arithmetic.rounding import Rounding
-from neurorl.backends.reference.node import PYTHON
 from neurorl.errors import ArgumentError
 from neurorl.expressions.expression import Expression
-from neurorl.expressions.functions import FUNCTIONS, power
+from neurorl.expressions.functions import FUNCTIONS, PYTHON, power
 from neurorl.expressions.nodes import Style, render
 from neurorl.numerics import elementary
 from neurorl.storage.plain import PlainData
