@@ -77,7 +77,7 @@ class FirstPlay:
     def of(self, place: Place) -> Observations | None:
         """Return the observations of one part, float64 ``(n, d)``; None if there are none."""
         rows = self.seen.get(place)
-        return np.array([np.ravel(row) for row in rows], dtype=np.float64) if rows else None
+        return np.array(rows, dtype=np.float64).reshape(len(rows), -1) if rows else None
 
     def all_numbers(self) -> Observations | None:
         """Return the observations with all parts concatenated, ``(n, d)``; None if there are none.
@@ -199,8 +199,8 @@ class FirstPlay:
     @property
     def last_actions(self) -> FloatArray:
         """Return what was chosen before each observation, from 1 on, 0 at first, ``(n, g)``."""
-        nothing = np.empty((0, np.size(self.first)))
-        acted = np.array([np.ravel(a) for a in self.actions], np.float64) if self.steps else nothing
+        size = -1 if self.steps else np.size(self.first)
+        acted = np.array(self.actions, np.float64).reshape(self.steps, size)
         before = np.zeros((sum(self.lengths), acted.shape[1]))
         before[acted_on(self.lengths) + 1] = acted - self.first + 1.0
         return before
@@ -234,7 +234,7 @@ class FirstPlay:
 
 def acted_on(lengths: Sequence[int]) -> IntArray:
     """Return the places of observations that an action followed; *lengths*: of all episodes."""
-    return np.setdiff1d(np.arange(sum(lengths)), np.cumsum(lengths) - 1)
+    return np.delete(np.arange(sum(lengths)), np.cumsum(lengths, dtype=np.intp) - 1)
 
 
 def varying(rows: FloatArray) -> FloatArray:

@@ -165,7 +165,7 @@ class Told:
         base, rewards = kinds_of((numbers if numbers.size else rows)[now]), rewards_of(play)[:, 0]
         if base.max() >= _MOST_SHOWN or not rewards.var() > 0.0:
             return None
-        actions = kinds_of(np.array([np.ravel(a) for a in play.actions], dtype=np.float64))
+        actions = kinds_of(np.array(play.actions, np.float64).reshape(play.steps, -1))
         return cls(base, actions, rewards)
 
     def rows(self, past: Sequence[Kinds]) -> FloatArray:

@@ -46,7 +46,7 @@ def tally_by_table(asked: Question, have: Past, is_held: IsHeld) -> Past:
     now, before = acted_on(play.lengths), told.rows(asked.seen(have))
     acts = "sees_actions" in asked.chooses or have.sees_actions
     numbers = np.concatenate([rows, play.last_actions], axis=1) if acts else rows
-    values = whole_values(numbers)
+    values, seen = whole_values(numbers), functools.cache(asked.seen)
 
     @functools.cache
     def gains(tally: RunningSum, kept: Past) -> FloatArray | None:
@@ -54,7 +54,7 @@ def tally_by_table(asked: Question, have: Past, is_held: IsHeld) -> Past:
         if not 0 < sums.max() < _MOST_SUMS:
             return None
         past = dataclasses.replace(kept, sees_actions=kept.sees_actions or is_own(tally))
-        return told.rows([*asked.seen(past), sums]) - before
+        return told.rows([*seen(past), sums]) - before
 
     def is_own(tally: RunningSum) -> bool:
         return bool(max(tally.places.values()) >= rows.shape[1])
