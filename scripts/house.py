@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import functools
 import json
 import subprocess
 import sys
@@ -40,6 +41,12 @@ _TRAIN = (
 def files() -> list[Path]:
     """Return the installed files of code, as paths below the root."""
     return sorted(p.relative_to(ROOT) for p in (ROOT / "neurorl").rglob("*") if p.suffix in _CODE)
+
+
+@functools.cache
+def nodes_in(path: Path) -> list[ast.AST]:
+    """Return all nodes of a Python file, its module first."""
+    return [*ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8")))]
 
 
 def n_lines(path: Path) -> int:
@@ -76,7 +83,7 @@ def _room(module: str) -> str:
 
 
 def _imports(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
+    for node in nodes_in(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -85,7 +92,7 @@ def _imports(path: Path) -> Iterator[str]:
 
 def _imports_by_name(path: Path) -> Iterator[str]:
     """Yield the modules that are imported by a name in quotes."""
-    for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
+    for node in nodes_in(path):
         match node:
             case ast.Call(ast.Attribute(attr="import_module"), [ast.Constant(str(name))]):
                 yield name
@@ -110,8 +117,8 @@ def homonyms() -> dict[str, list[str]]:
     places: dict[str, list[str]] = defaultdict(list)
     for path in files():
         if path.suffix == ".py":
-            tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
-            for node in tree.body:
+            module = nodes_in(path)[0]
+            for node in module.body if isinstance(module, ast.Module) else ():
                 if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                     places[node.name].append(module_of(path))
     return {name: where for name, where in sorted(places.items()) if len(where) > 1}
@@ -119,11 +126,11 @@ def homonyms() -> dict[str, list[str]]:
 
 def n_any() -> int:
     """Return how often the name `Any` stands in the installed code."""
-    trees = (ast.parse((ROOT / p).read_text("utf-8")) for p in files() if p.suffix == ".py")
-    nodes = (node for tree in trees for node in ast.walk(tree))
+    nodes = (node for path in files() if path.suffix == ".py" for node in nodes_in(path))
     return sum(isinstance(node, ast.Name) and node.id == "Any" for node in nodes)
 
 
+@functools.cache
 def core() -> list[Path]:
     """Return the files that training on native needs, with the C++ beside them."""
     done = subprocess.run(

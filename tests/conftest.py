@@ -20,12 +20,21 @@ settings.load_profile("no-clock")
 
 # Who names no backend means the reference: many small networks, of which none is worth compiling.
 os.environ[VARIABLE] = "reference"
+QUICK_FOLDERS = {"models", "diagnostics"}
+"""Name the folders whose tests take the quickest: agents learn there for thousands of steps."""
 
 
 @pytest.fixture
 def quickest_backend(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take the quickest backend where none is named, as everywhere outside of these tests."""
     monkeypatch.delenv(VARIABLE)
+
+
+@pytest.fixture(autouse=True)
+def backend_of_folder(request: pytest.FixtureRequest) -> None:
+    """Take the quickest backend in some folders; all backends compute the same bits."""
+    if request.path.parent.name in QUICK_FOLDERS:
+        request.getfixturevalue("quickest_backend")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -20,6 +20,8 @@ from neurorl.cli import main
 from neurorl.errors import EnvironmentWarning, NeurorlError
 
 SMALL: dict[str, Any] = {"actors": 1, "hidden": 0, "window": 4, "seed": 5}
+pytestmark = pytest.mark.usefixtures("quickest_backend")
+
 IDS = {"bare": "Attacks/Bare-v0", "checked": "Attacks/Checked-v0"}
 
 REFUSED = [name for name, case in CASES.items() if not case.is_fine]

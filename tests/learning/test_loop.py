@@ -36,6 +36,8 @@ compiled = pytest.mark.skipif(
 )
 
 LOW, HIGH = (-2.4, -3.0, -0.21, -3.0), (2.4, 3.0, 0.21, 3.0)
+pytestmark = pytest.mark.usefixtures("quickest_backend")
+
 CELLS = GaussianCells(LOW, HIGH, cells=6)
 
 
@@ -564,8 +566,9 @@ def test_without_a_compiler_the_loop_is_numpys_and_says_so_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("neurorl.native.toolchain.problem", lambda: "no compiler at all")
+    small: dict[str, Any] = {"actors": 2, "hidden": 2, "backend": "reference"}
     with pytest.warns(RuntimeWarning, match="no compiler at all"):
-        agent = SpikingActorCritic("CartPole-v1", actors=2, hidden=2)
-    again = SpikingActorCritic("CartPole-v1", actors=2, hidden=2)  # a warning would be an error
+        agent = SpikingActorCritic("CartPole-v1", **small)
+    again = SpikingActorCritic("CartPole-v1", **small)  # a warning would be an error
     assert isinstance(agent._replicas.loop, NumpyLoop)
     assert isinstance(again._replicas.loop, NumpyLoop)

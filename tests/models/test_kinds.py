@@ -27,7 +27,7 @@ def test_rows_are_of_one_kind_if_they_are_equal(rows: FloatArray) -> None:
 
 @pytest.mark.parametrize("columns", [1, 3])
 def test_kinds_of_several_numbers_are_those_of_all_together(columns: int) -> None:
-    rows = np.arange(12.0 * columns).reshape(12, columns) % 5.0
+    rows: FloatArray = np.mod(np.arange(12.0 * columns), 5.0).reshape(12, columns)
     whole = np.arange(12)[:, None] % 2
     together = kinds_of(np.concatenate([rows, whole], axis=1))
     assert np.array_equal(kinds_of(rows, whole), together)

@@ -20,7 +20,10 @@ from neurorl.errors import EnvironmentWarning, RunError
 from neurorl.tasks.specification import copy_env, made_by
 from neurorl.tasks.statistics import statistics_of
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*has other spaces:UserWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*has other spaces:UserWarning"),
+    pytest.mark.usefixtures("quickest_backend"),
+]
 
 Env = gym.Env[Any, Any]
 SMALL: dict[str, Any] = {"actors": 1, "hidden": 2}
