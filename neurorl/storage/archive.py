@@ -35,6 +35,7 @@ DIGEST = 64
 """Count the hexadecimal digits of the digest at the end of a file."""
 _LARGEST_UNPACKED = 2**24  # bytes; the only ones that can be more than a file is long
 _LARGEST_DIRECTORY = 2**20  # of some 10,000 arrays
+_BEGIN = b"PK\x03\x04"  # of a zip
 _END = struct.Struct("<4s4H2LH")  # the end of a zip's directory, but for the comment
 _ENCRYPTED = 1
 _HEADER = re.compile(
@@ -107,10 +108,14 @@ def read_signed(path: Path, place: FilePlace, remedy: str) -> bytes:
     if path.suffix == COMPRESSED:
         data = _decompressed(data, place)
     size, signed = data[-DIGEST - 2 : -DIGEST], data[-DIGEST:]
+    has_size = size == DIGEST.to_bytes(2, "little")
+    if not (has_size or data.startswith(_BEGIN[: len(data)])):
+        other = FilePlace(place.where, place.part, "name the file that was saved, or its folder")
+        raise other.wrong("is another kind of file")
     computed = hashlib.sha256(memoryview(data)[: -DIGEST - 2])
     # `signed` hashed the zip without a comment, when the comment's length was 0.
     computed.update(b"\0\0")
-    if size != DIGEST.to_bytes(2, "little") or computed.hexdigest().encode() != signed:
+    if not has_size or computed.hexdigest().encode() != signed:
         damaged = FilePlace(place.where, place.part, remedy)
         raise damaged.wrong("is damaged: its digest doesn't match")
     return data

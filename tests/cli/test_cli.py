@@ -130,6 +130,16 @@ def damaged(trained: Path, tmp_path: Path, how: str) -> Path:
     return path
 
 
+@pytest.mark.parametrize("name", ["config.json", "episodes.csv", "summary.json"])
+def test_another_file_of_a_run_is_not_called_damaged(
+    name: str, trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", str(trained / name)]) == 2
+    said = capsys.readouterr().err
+    assert "is another kind of file; name the file that was saved, or its folder" in said
+    assert "damaged" not in said
+
+
 @pytest.mark.parametrize(
     ("how", "command", "words"),
     [

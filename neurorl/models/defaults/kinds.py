@@ -26,11 +26,15 @@ def halves(n: int) -> BoolArray:
 def kinds_of(*numbers: FloatArray | Kinds) -> Kinds:
     """Return a number for each different row of all *numbers* together, ``(n,)``."""
     rows = np.concatenate(numbers, axis=1) + 0.0  # + 0.0 turns -0.0, which has other bits, into 0.0
-    if rows.shape[1] == 1:
+    n, d = rows.shape
+    if not d:
+        return np.zeros(n, dtype=np.intp)
+    if d == 1:
         return np.asarray(np.unique(rows[:, 0], return_inverse=True)[1])
     known: dict[bytes, int] = {}
-    of_bytes = np.ascontiguousarray(rows).view(np.dtype((np.void, rows[0].nbytes)))[:, 0].tolist()
-    return np.array([known.setdefault(row, len(known)) for row in of_bytes], dtype=np.intp)
+    of_bytes = np.ascontiguousarray(rows).view(np.dtype((np.void, d * rows.itemsize)))
+    numbered = [known.setdefault(row, len(known)) for row in of_bytes[:, 0].tolist()]
+    return np.array(numbered, dtype=np.intp)
 
 
 def few_of(numbers: FloatArray) -> dict[int, Kinds]:
