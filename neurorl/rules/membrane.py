@@ -50,11 +50,11 @@ def spike_probability(
     assert plan.margin is not None  # noise needs one
     left, right = plan.margin
     width, silent = plan.constants["noise_width"], plan.constants.get(IS_SILENT, 0.0)
-    p = np.empty(spikes.shape)
+    gap, is_dead = np.empty(spikes.shape), np.empty(spikes.shape, dtype=bool)
     for t, step in enumerate(_steps(plan, arrived, spikes, start)):
-        gap = right.evaluate(step.names) - left.evaluate(step.names)
-        p[t] = np.where((step.dead > 0) | (silent > 0), 0.0, 1.0 / (1.0 + exp(gap / width)))
-    return p
+        gap[t] = right.evaluate(step.names) - left.evaluate(step.names)
+        is_dead[t] = step.dead > 0
+    return np.where(is_dead | (silent > 0), 0.0, 1.0 / (1.0 + exp(gap / width)))
 
 
 def membranes(
@@ -83,9 +83,10 @@ def _steps(
             names["bias"] = plan.bias if start.bias is None else start.bias
         for line in plan.update:
             names[line.variable] = line.value.evaluate(names)
-        names |= {x: np.where(dead > 0, state[x], names[x]) for x in plan.held}
+        if dead.any():
+            names |= {x: np.where(dead > 0, state[x], names[x]) for x in plan.held}
         met = dict(names)  # the reset changes the others
-        for line in plan.reset:
+        for line in plan.reset if fired.any() else ():
             x = line.variable
             names[x] = np.where(fired, line.value.evaluate(names), names[x])
         state = {x: np.array(np.broadcast_to(names[x], plan.size)) for x in plan.initial}

@@ -53,12 +53,11 @@ def both(one: Kinds, other: Kinds) -> Kinds:
 
 def left_by(kinds: Kinds, coarser: Kinds, y: FloatArray) -> FloatArray:
     """Return squared errors of the means of kinds, drawn to those of coarser ones, ``(n,)``."""
-    is_first, errors = halves(len(kinds)), np.empty(len(kinds))
-    for fitted in (is_first, ~is_first):
-        known: FloatArray = np.zeros(len(kinds))
-        for codes in (coarser, kinds):
-            sums = np.bincount(codes[fitted], y[fitted], codes.max() + 1)
-            counts = np.bincount(codes[fitted], minlength=codes.max() + 1)
-            known = (sums[codes] + _PRIOR * known) / (counts[codes] + _PRIOR)
-        errors[~fitted] = ((y - known) ** 2)[~fitted]
-    return errors
+    half = halves(len(kinds)).astype(np.intp)
+    known: FloatArray = np.zeros(len(kinds))
+    for codes in (coarser, kinds):
+        own, other = 2 * codes + half, 2 * codes + 1 - half
+        n = 2 * codes.max() + 2
+        sums, counts = np.bincount(own, y, n), np.bincount(own, minlength=n)
+        known = (sums[other] + _PRIOR * known) / (counts[other] + _PRIOR)
+    return np.asarray((y - known) ** 2)
