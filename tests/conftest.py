@@ -44,9 +44,12 @@ def compiled_once() -> None:
         library()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session", autouse=True)
 def heeds_interrupts() -> Iterator[None]:
-    """Heed Ctrl-C as in a terminal, though whoever started the tests may ignore it."""
+    """Heed Ctrl-C as in a terminal, though whoever started the tests may ignore it.
+
+    The processes that tests start would ignore it, too.
+    """
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)

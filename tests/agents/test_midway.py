@@ -135,7 +135,6 @@ def interrupt() -> None:
     signal.raise_signal(signal.SIGINT)
 
 
-@pytest.mark.usefixtures("heeds_interrupts")
 @pytest.mark.parametrize("way", ["native", "numpy", "spiking critic", "carries", "pes"])
 def test_control_c(way: str) -> None:
     """Ctrl-C ends training between two steps; the next call goes on within the episode."""
@@ -149,7 +148,6 @@ def test_control_c(way: str) -> None:
     agent.close()
 
 
-@pytest.mark.usefixtures("heeds_interrupts")
 def test_control_c_in_an_update() -> None:
     """By gradients, Ctrl-C ends training after the update that is being made."""
     agent = make("gradients")
@@ -172,7 +170,6 @@ def test_control_c_in_an_update() -> None:
     same(state(agent), whole("gradients", total_episodes=8))
 
 
-@pytest.mark.usefixtures("heeds_interrupts")
 def test_a_second_control_c_is_heeded_at_once() -> None:
     def twice() -> None:
         interrupt()
@@ -210,7 +207,6 @@ def test_a_handler_that_passes_on_to_the_usual_one() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.mark.usefixtures("heeds_interrupts")
 def test_whoever_handles_control_c_keeps_it() -> None:
     heard: list[int] = []
     signal.signal(signal.SIGINT, lambda number, _: heard.append(number))

@@ -109,7 +109,6 @@ def test_nothing_goes_on_where_nothing_was_written(
     assert not [*tmp_path.rglob("checkpoint.npz")]
 
 
-@pytest.mark.usefixtures("heeds_interrupts")
 def test_a_sweep_goes_on_where_a_checkpoint_was_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -117,7 +117,6 @@ def test_what_is_wrong_with_one_run_is_found_before_any_goes_on(tmp_path: Path) 
     assert kept(tmp_path / "runs") == before
 
 
-@pytest.mark.usefixtures("heeds_interrupts")
 def test_who_is_stopped_at_a_gate_is_interrupted_once(monkeypatch: pytest.MonkeyPatch) -> None:
     def late() -> None:
         time.sleep(0.2)  # as if the thread that listens had to wait here
@@ -192,7 +191,6 @@ def broken_off(out: Path, act: Callable[[], None]) -> None:
     train_seeds(CAR, places(out, 4), jobs=2, episodes=CAR_EPISODES, callback=callback)
 
 
-@pytest.mark.usefixtures("heeds_interrupts")
 def test_after_control_c_all_go_on(tmp_path: Path, whole: dict[str, bytes]) -> None:
     with pytest.raises(KeyboardInterrupt):
         broken_off(tmp_path, lambda: os.kill(os.getpid(), signal.SIGINT))
