@@ -36,8 +36,8 @@ class Expression:
     text: as written; two expressions are equal if their texts are.
     place: names it in errors.
 
-    Raises DescriptionError with the wrong character. A description holds the text; nothing in a
-    file is ever run as Python.
+    Raises DescriptionError with the wrong character. A description holds the text, which is
+    never run as Python: a checked tree is printed for that.
     """
 
     text: str

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from neurorl.models.defaults.kinds import kinds_of
+from neurorl.models.defaults.kinds import BLOCK, kinds_of, left_by
 from neurorl.numerics.arrays import FloatArray
 from neurorl.tasks.first_play import acted_on
 
@@ -40,3 +40,19 @@ def test_all_but_the_last_observation_of_an_episode_are_acted_on(
     lengths: list[int], places: list[int]
 ) -> None:
     assert acted_on(lengths).tolist() == places
+
+
+@given(st.integers(1, 4 * BLOCK), st.integers(0, 2**32 - 1))
+def test_each_half_is_told_by_means_of_the_other(n: int, seed: int) -> None:
+    drawn = np.random.default_rng(seed)
+    coarser, y = drawn.integers(0, 3, n), drawn.normal(size=n)
+    kinds = 2 * coarser + drawn.integers(0, 2, n)
+    expected = []
+    for row in range(n):
+        others = np.arange(n) // BLOCK % 2 != row // BLOCK % 2
+        known = 0.0
+        for codes in (coarser, kinds):
+            of_kind = y[others & (codes == codes[row])]
+            known = (of_kind.sum() + known) / (len(of_kind) + 1.0)
+        expected.append((y[row] - known) ** 2)
+    assert np.allclose(left_by(kinds, coarser, y), expected, rtol=1e-9, atol=1e-12)

@@ -56,7 +56,7 @@ def left_by(kinds: Kinds, coarser: Kinds, y: FloatArray) -> FloatArray:
     half = halves(len(kinds)).astype(np.intp)
     known: FloatArray = np.zeros(len(kinds))
     for codes in (coarser, kinds):
-        own, other = 2 * codes + half, 2 * codes + 1 - half
+        own, other = 2 * codes + half, 2 * codes + 1 - half  # each half is told by the other
         n = 2 * codes.max() + 2
         sums, counts = np.bincount(own, y, n), np.bincount(own, minlength=n)
         known = (sums[other] + _PRIOR * known) / (counts[other] + _PRIOR)
