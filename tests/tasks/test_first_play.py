@@ -126,7 +126,7 @@ class Slow(Counted):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "steps"), [(2.0**-11, 2000), (2.0**-9, 1025), (0.011, 200), (0.25, 11)]
+    ("seconds", "steps"), [(2.0**-11, 2000), (2.0**-9, 1026), (0.011, 200), (0.25, 12)]
 )
 def test_a_slow_task_is_played_for_some_seconds(
     seconds: float, steps: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -136,14 +136,14 @@ def test_a_slow_task_is_played_for_some_seconds(
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     play = first_play(Slow(clock, seconds))
     assert play.steps == steps == len(play.actions) == sum(map(len, play.rewards))
-    assert clock.now < 2.8
+    assert clock.now < 3.1
     out, told = capsys.readouterr()
     assert out == ""
     assert told.count("random steps") == 1 + (steps < 2000)
     assert ("the task is slow" in told) == (steps < 2000)
 
 
-@pytest.mark.parametrize(("of_cpu", "steps"), [(0.5, 400), (0.25, 599), (0.0, 599)])
+@pytest.mark.parametrize(("of_cpu", "steps"), [(0.5, 401), (0.25, 600), (0.0, 600)])
 def test_a_busy_machine_or_a_task_that_waits_gets_longer(
     of_cpu: float, steps: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,6 +151,33 @@ def test_a_busy_machine_or_a_task_that_waits_gets_longer(
     clock.of_cpu = of_cpu
     monkeypatch.setattr(patience, "time", clock)
     assert first_play(Slow(clock, 2.0 * 0.00501)).steps == steps
+
+
+class Pausing(Slow):
+    """Take a minute for one of its steps, as on a machine that stands still."""
+
+    def __init__(self, clock: Clock, at: int) -> None:
+        super().__init__(clock, 0.0)
+        self._left = at
+
+    def step(self, action: int) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        self._left -= 1
+        self._seconds = 60.0 if self._left == 0 else 1e-4
+        return super().step(action)
+
+    def __deepcopy__(self, memo: Any) -> Pausing:
+        return Pausing(self._clock, self._left)
+
+
+@pytest.mark.parametrize("at", [1, 2, 199, 200, 766, 2000])
+@pytest.mark.parametrize("of_cpu", [1.0, 0.0])
+def test_a_machine_that_stands_still_once_changes_nothing(
+    at: int, of_cpu: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    clock.of_cpu = of_cpu
+    monkeypatch.setattr(patience, "time", clock)
+    assert first_play(Pausing(clock, at)).steps == 2000
 
 
 def test_where_nobody_looks_nothing_is_said(
