@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import hashlib
 import math
+import pickle
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -195,6 +197,14 @@ class FirstPlay:
     def lengths(self) -> list[int]:
         """Return how many observations each episode has, the first one included."""
         return [len(rewards) + 1 for rewards in self.rewards]
+
+    @property
+    def digest(self) -> bytes:
+        """Return a digest of all that was shown and done; empty if an action can't be written."""
+        seen = {place: np.array(rows) for place, rows in self.seen.items()}
+        with contextlib.suppress(Exception):  # of a user's own action
+            return hashlib.sha256(pickle.dumps({**vars(self), "seen": seen})).digest()
+        return b""
 
     @property
     def last_actions(self) -> FloatArray:
