@@ -83,7 +83,7 @@ def _agent_config(env: Environment, config: RunConfig) -> AgentConfig:
         return config.base.changed(**changed)
     if not config.start:
         can_share = config.algorithm.can_share
-        return make_config(env, config.model or "lif", changed, can_share=can_share)
+        return make_config(env, config.model, changed, can_share=can_share)
     started, _ = read_agent(start_of(config.start, None))
     return started.config.changed(**changed)
 

@@ -146,10 +146,10 @@ class Numbers(Actions):
 
     def taken(self, choice: Sequence[float]) -> Array:
         share, span = (np.reshape(choice, self.low.shape) + 1.0) * 0.5, self.high - self.low
-        if np.dtype(self.dtype).kind == "f":
-            return (self.low + share * span).astype(self.dtype)
+        if np.dtype(self.dtype).kind == "f":  # whose sum may be rounded to one above the end
+            return np.asarray(np.clip(self.low + share * span, self.low, self.high), self.dtype)
         whole: FloatArray = np.minimum(np.floor(share * (span + 1.0)), span)
-        return (self.low + whole).astype(self.dtype)
+        return np.asarray(self.low + whole, self.dtype)
 
     def drawn(self, draw: Callable[[], float]) -> list[float]:
         return [2.0 * draw() - 1.0 for _ in range(self.low.size)]

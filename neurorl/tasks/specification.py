@@ -110,7 +110,7 @@ def _made_again(env: Environment) -> EnvSpec:
     try:
         return _spec_of(env)
     except NotDataError as exc:
-        remedy = "give an id, or an environment made by gymnasium.make"
+        remedy = "give a function that makes one, an id, or an environment made by gymnasium.make"
         where = f"environment {_name(env)}"
         raise RunError(where, "can't be made again", got=exc, remedy=remedy) from exc
 

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from choosing import KINDS, Task
 from gymnasium.spaces import Box, Discrete
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from neurorl import SpikingActorCritic
 from neurorl.agents.evaluation import evaluate
@@ -200,6 +202,7 @@ def test_who_played_without_masks_goes_on_without() -> None:
         Box(-2, 2, (1, 2), np.int64),
         Box(np.array([0, 200]), np.array([7, 255]), (2,), np.uint8),
         Box(-(2**50), 2**50, (1,), np.int64),
+        Box(-3, 4, (), np.int8),
     ],
 )
 def test_whole_numbers_share_the_range(space: Box) -> None:
@@ -218,6 +221,27 @@ def test_whole_numbers_share_the_range(space: Box) -> None:
             n = np.unique(row, return_counts=True)[1]
             assert len(n) in set((space.high.astype(int) - space.low + 1).ravel().tolist())
             assert np.all(abs(n - n.mean()) < 5.0 * np.sqrt(n.mean()))
+
+
+@given(
+    st.sampled_from(["float16", "float32", "float64"]),
+    st.floats(-1e4, 1e4, width=16),
+    st.floats(0.0, 1e4, width=16),
+    st.floats(-1.0, 1.0),
+)
+@example("float64", -0.3, 0.4, 1.0)
+@example("float32", -1e4, 1e4 + 0.1, 1.0)
+def test_no_number_is_outside_of_its_range(
+    dtype: str, low: float, more: float, choice: float
+) -> None:
+    task = Task("numbers")
+    for shape in ((), (2,)):
+        task.action_space = space = Box(low, low + more, shape, np.dtype(dtype).type)
+        actions = read_actions(task)
+        for one in (choice, -1.0, 1.0):
+            taken = actions.taken([one] * space.low.size)
+            assert isinstance(taken, np.ndarray)
+            assert space.contains(taken)
 
 
 def test_an_agent_orders_whole_numbers() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -39,6 +40,26 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("runs") / "run"
     assert main(["train", "CartPole-v1", "--episodes", "3", "--out", str(out), "--json"]) == 0
     return out
+
+
+def test_no_option_of_train_takes_an_empty_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Refuse what a script passes whose variable isn't set."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    options = set(re.findall(r"--[a-z]+[a-z-]*", capsys.readouterr().out)) - {"--help"}
+    assert {"--model", "--backend", "--seed", "--out"} <= options
+    for option in sorted(options):
+        try:
+            status: object = main(["train", GRID, "--episodes", "2", option, ""])
+        except SystemExit as exc:  # of argparse, which prints how the command is used, too
+            status = exc.code
+        told = capsys.readouterr()
+        assert (status, told.out) == (2, ""), option
+        assert [line[:7] for line in told.err.splitlines()] in (["neurorl"], ["usage: ", "neurorl"])
+    assert not any(tmp_path.iterdir())
 
 
 def test_train_writes_a_run_and_prints_one_json_object(tmp_path: Path) -> None:

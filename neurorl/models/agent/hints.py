@@ -26,7 +26,13 @@ _TELLS = "leave it out: callback=print of learn tells each episode; docs/callbac
 _CRITIC = "leave it out: the critic learns by its own rate, critic=Linear(alpha=...)"
 _NO_LIMIT = "leave it out: a step of the rule is small, and modulator=TDError(limit=...) bounds it"
 
+_ENV_WORDS = (
+    "give gymnasium.make(id, is_slippery=False); on the command line --env-arg is_slippery=false"
+)
+
 HINTS = {
+    "env_kwargs": _ENV_WORDS,
+    "env_args": _ENV_WORDS,
     "learning_rate": _RATES,
     "total_timesteps": _ADDED,
     "timesteps": _ADDED,
