@@ -120,6 +120,49 @@ class Truck(gym.Env[Any, Any]):
         return self._shown(action == 1 or load > 10.0), reward, False, self._step >= 80, {}
 
 
+class Gun(gym.Env[Any, Any]):
+    """Pay for shots at what is near; after so many, a shot costs until the gun is loaded again.
+
+    shows: whether the shots that are left are shown. slow: shoot whenever four steps have passed
+    since the last shot, instead.
+    """
+
+    action_space = Discrete(3)  # wait, shoot, load
+
+    def __init__(self, shows: bool = False, slow: bool = False) -> None:
+        self.observation_space = Box(-1.0, 3.0, (2,), np.float32)
+        self._shows, self._slow = shows, slow
+
+    def _next(self) -> Any:
+        self._near = float(self.np_random.uniform(-1.0, 1.0))
+        left = float(min(self._waited, 3) if self._slow else self._left)
+        drawn = self.np_random.uniform(-1.0, 1.0)
+        return np.array([self._near, left if self._shows else drawn], np.float32)
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        self._step, self._left, self._waited = 0, 3, 3
+        return self._next(), {}
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        self._step += 1
+        may = self._waited >= 3 if self._slow else self._left > 0
+        reward = ((1.0 if self._near > 0.0 else -0.2) if may else -1.0) if action == 1 else 0.0
+        self._left = 3 if action == 2 else max(0, self._left - (action == 1))
+        self._waited = 0 if action == 1 else self._waited + 1
+        return self._next(), reward - 0.3 * (action == 2), False, self._step >= 50, {}
+
+
+@pytest.mark.parametrize("slow", [False, True])
+def test_own_actions_are_counted_beside_numbers_without_a_table(slow: bool) -> None:
+    """Count shots since the gun was loaded, or since the last one, where a position is seen."""
+    past = make_config(Gun(slow=slow)).past
+    assert past.sees_actions
+    assert past.tally_since == ((2, 2) if slow else (2, 3))
+    assert slow or past.tally == (2, 2)
+    assert not make_config(Gun(shows=True, slow=slow)).past.tally
+
+
 def test_own_actions_are_counted() -> None:
     """Count pumps (1, which is seen as 2) since the last time it was let go (3)."""
     past = make_config(Pump()).past

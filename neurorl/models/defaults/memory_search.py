@@ -175,7 +175,8 @@ def kept_by_values(
         return ()
     now, n = acted_on(play.lengths), rows.shape[1]
     kept = shown_by_each(rows, play.lengths, each) if each else []
-    kept += [past.sums.over(rows, play.lengths)[:, None] for past in tallies]
+    numbers = as_seen(play, rows, Past(sees_actions=True)) if tallies else rows
+    kept += [past.sums.over(numbers, play.lengths)[:, None] for past in tallies]
     each += tallies
     kept.append(_remembered(rows, play.lengths, have)[:, n:])
     columns = {float(k): one for k, all_ in enumerate(kept) if (one := varying(all_[now])).size}

@@ -187,7 +187,7 @@ def _found(asked: _Asked, has_features: bool) -> Past:
     if any(keep < 0 for keep in best):
         keeps = ()  # of a cue that is over, what it was tells more than a mean
     keeps = asked.with_memories(keeps, is_box)
-    sums = sums_of_numbers(rows, chooses)
+    sums = sums_of_numbers(asked.play, rows, chooses)
     held = filter(asked.are_held, search.kept_by_values(asked.play, rows, keeps, chooses, sums))
     past = next(held, Past(memories=keeps))  # a key in place of memories, if it tells much more
     question = Question(asked.play, rows, chooses)
@@ -228,7 +228,8 @@ class _Asked:
         """Return *past*, with own actions, and what these were paid, where these tell rewards."""
         acts, paid = "sees_actions" in self.chooses, "sees_rewards" in self.chooses
         asked, of_actions = (self.play, self.rows), max(self.least, search.OF_ACTIONS)
-        if acts and search.acts_tell(*asked, past, of_actions):
+        is_new = acts and not past.sees_actions  # a tally of own actions shows them already
+        if is_new and search.acts_tell(*asked, past, of_actions):
             keeps, kept = past.memories, search.KEPT_OF_ACTIONS
             for more in (kept, kept[1:], kept[:1], ()):
                 memories = (*keeps, *(keep for keep in more if keep not in keeps))
@@ -236,7 +237,7 @@ class _Asked:
                 if self.are_held(both) and (more or self.is_hashed(both)):
                     past = both
                     break
-        elif acts and search.again_tells(*asked, past, of_actions):
+        elif is_new and search.again_tells(*asked, past, of_actions):
             alone = replace(past, sees_actions=True)
             past = alone if self.are_held(alone) else past
         if acts and paid and search.rewards_tell(*asked, past, max(self.least, search.OF_PAID)):

@@ -15,7 +15,7 @@ from neurorl.models.defaults.kinds import kinds_of
 from neurorl.models.defaults.memory_search import has_few_values, sure
 from neurorl.models.defaults.table_search import IsHeld, Question, grown, whole_values
 from neurorl.numerics.arrays import FloatArray
-from neurorl.tasks.first_play import acted_on
+from neurorl.tasks.first_play import FirstPlay, acted_on
 
 FIELDS = frozenset({"tally", "tally_since", "tally_until"})
 _LEAST = 0.12
@@ -76,11 +76,11 @@ def tally_by_table(asked: Question, have: Past, is_held: IsHeld) -> Past:
     return have
 
 
-def sums_of_numbers(rows: FloatArray, chooses: Collection[str]) -> list[Past]:
+def sums_of_numbers(play: FirstPlay, rows: FloatArray, chooses: Collection[str]) -> list[Past]:
     """Return pasts with the sum of each number, and with the steps, since and until each value.
 
-    Least squares ask about these, as any numbers may be summed. rows: every observation of a play,
-    ``(n, d)``. chooses: the fields that may be chosen.
+    The steps since each own action, too. Least squares ask about these, as any numbers may be
+    summed. rows: every observation of the play, ``(n, d)``. chooses: the fields that may be chosen.
     """
     sizes = np.abs(rows).max(axis=0, initial=0.0)
     varies = np.flatnonzero((rows != rows[:1]).any(axis=0) & (sizes < _LARGEST_SUMMED)).tolist()
@@ -91,7 +91,13 @@ def sums_of_numbers(rows: FloatArray, chooses: Collection[str]) -> list[Past]:
     sums: list[Event] = [(place,) for place in (-1, *varies)]
     tallies = [RunningSum(of, since) for of in sums for since in ((), *events)]
     tallies += [RunningSum(of, (), until) for of in sums for until in events]
-    return [summing(tally) for tally in tallies] if len(tallies) <= _MOST_SQUARES else []
+    if len(tallies) > _MOST_SQUARES:
+        return []
+    done = whole_values(play.last_actions) if "sees_actions" in chooses else {}
+    own = [(rows.shape[1] + place, value) for place, of in done.items() for value in of if value]
+    counted: list[Event] = [(-1,), *(own if len(own) <= _MOST_NUMBERS else [])]
+    of_own = [RunningSum(of, since) for of in counted for since in own if of != since]
+    return [*map(summing, tallies), *(summing(tally, sees_actions=True) for tally in of_own)]
 
 
 def summing(tally: RunningSum, past: Past = NOTHING, sees_actions: bool = False) -> Past:
