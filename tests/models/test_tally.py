@@ -163,6 +163,28 @@ def test_own_actions_are_counted_beside_numbers_without_a_table(slow: bool) -> N
     assert not make_config(Gun(shows=True, slow=slow)).past.tally
 
 
+class Lever(Gun):
+    """Shoot, wait and load by a whole number."""
+
+    action_space = Box(0, 2, (1,), np.int64)  # type: ignore[assignment]
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        return super().step(int(action[0]))
+
+
+@pytest.mark.parametrize("space", [Box(-1.0, 3.0, (2,), np.float32), Discrete(2)])
+def test_whole_numbers_as_actions_are_not_seen(space: Space[Any]) -> None:
+    """Learn on, at the first play and at the first look, though own actions tell rewards."""
+    task = Lever()
+    task.observation_space = space
+    if isinstance(space, Discrete):  # a table
+        task._next = lambda: 0  # type: ignore[method-assign]
+        task._near = 1.0
+    agent = SpikingActorCritic(task, seed=0)
+    agent.learn(total_timesteps=5500)
+    assert not agent.config.sees_actions
+
+
 def test_own_actions_are_counted() -> None:
     """Count pumps (1, which is seen as 2) since the last time it was let go (3)."""
     past = make_config(Pump()).past

@@ -20,7 +20,7 @@ from neurorl.models.agent.past import PAST
 from neurorl.models.defaults.few_values import number_cells
 from neurorl.models.defaults.hidden_state import delays
 from neurorl.models.defaults.rates import fields_of, reward_scale
-from neurorl.models.defaults.tables import is_table, past_of, table_cells
+from neurorl.models.defaults.tables import is_table, past_of, suiting, table_cells
 from neurorl.models.features import Concat, Features, HashedStates, Select
 from neurorl.numerics.arrays import FloatArray
 from neurorl.storage.plain import PlainData
@@ -112,7 +112,7 @@ def look(
         and not past
         and (sees_all or not isinstance(config.cells, Select))
     ):
-        past = past_of(space, seen, config.looks_at)
+        past = past_of(space, seen, suiting(config.looks_at, env.action_space))
     is_fine = not isinstance(env.action_space, gym.spaces.Box)
     has_moved = not is_fine and _has_moved(config, seen)
     if past == config.past and (sees_all or not (has_moved or _is_narrow(config, seen))):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -139,6 +139,12 @@ def seen_once(rows: FloatArray) -> float:
     """Return the share of observations that came once only."""
     times = np.unique(rows, axis=0, return_counts=True)[1]
     return float((times == 1).sum() / len(rows))
+
+
+def suiting(chooses: Iterable[str], actions: Space) -> frozenset[str]:
+    """Return the fields that may be chosen for these actions: numbers can't be seen as actions."""
+    are_numbers = isinstance(actions, gym.spaces.Box)
+    return frozenset(name for name in chooses if not (are_numbers and name == "sees_actions"))
 
 
 def past_of(space: Space, play: FirstPlay, chooses: Collection[str]) -> Past:

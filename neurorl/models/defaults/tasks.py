@@ -19,7 +19,7 @@ from neurorl.models.defaults import layers, rates
 from neurorl.models.defaults.deep import deep_on, has_patches
 from neurorl.models.defaults.few_values import number_cells
 from neurorl.models.defaults.observations import default_cells, default_features
-from neurorl.models.defaults.tables import is_table, past_for_table, table_cells
+from neurorl.models.defaults.tables import is_table, past_for_table, suiting, table_cells
 from neurorl.models.defaults.tally_search import FIELDS as SUMMED
 from neurorl.models.features import Features, HashedStates, JointStates, OneHot, Select
 from neurorl.models.features.image_cells import ImageCells
@@ -129,7 +129,8 @@ class _Task:
         cells = named.get("cells")
         if cells is None and not _OTHER_CELLS.intersection(named):
             if "memories" not in named and not self._is_spiking:
-                chooses = {name for name in PAST if named.get(name, True)}
+                free = (name for name in PAST if named.get(name, True))
+                chooses = suiting(free, self._env.action_space)
                 chooses -= SUMMED if SUMMED & named.keys() else set()  # one choice in three fields
                 past = past_for_table(space, play, "features" in named, chooses)
             past = dataclasses.replace(past, **checked(named, PAST))
