@@ -7,6 +7,7 @@ at the edge of the statistical precipice" (arXiv:2108.13264); their library, rli
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -214,6 +215,8 @@ def _of_table(path: Path, by: str | None, score: str | None) -> dict[str, dict[s
             value = float(row[score])
         except (TypeError, ValueError) as exc:
             raise place.wrong(f"has no number in line {number}", got=row[score]) from exc
+        if not math.isfinite(value):
+            raise place.wrong(f"has no finite number in line {number}", got=row[score])
         group = groups.setdefault(f"{by}={row[by]}" if by else str(path), {})
         group.setdefault(row.get("env") or "", []).append(value)
     return groups

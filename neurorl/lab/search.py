@@ -107,8 +107,8 @@ class Search:
 
     trials: how many. batch: how many trials are chosen at once and may run side by side. sampler:
     tpe or random, seeded by *seed*. metric: the column whose mean over seeds is maximised. prune:
-    whether to end trials below the median of complete ones after as many seeds; rung: seeds between
-    checks.
+    whether to end trials whose best mean so far is below the median of complete ones after as many
+    seeds, once four are complete; rung: seeds between checks.
     """
 
     base: Unit

@@ -106,10 +106,10 @@ def _status(folder: Path, unit: Named) -> UnitStatus:
     seen = [_progress(RunDirectory(path), unit) for path in runs]
     share, seconds = (float(np.mean(x)) for x in zip(*seen, strict=True))
     problem, ended = "", None
-    if (folder / ROWS).exists():
-        state, share, ended = "done", 1.0, (folder / ROWS).stat().st_mtime
-    elif (folder / FAILED).exists():
+    if (folder / FAILED).exists():  # of the last attempt, whatever an earlier one left
         state, problem = "failed", (folder / FAILED).read_text(errors="replace")
+    elif (folder / ROWS).exists():
+        state, share, ended = "done", 1.0, (folder / ROWS).stat().st_mtime
     elif not folder.exists():
         state = "waiting"
     else:

@@ -115,7 +115,7 @@ class FirstPlay:
     def _keep(self, seen: Iterable[Shown]) -> None:
         for observation in seen:
             for place, rows in self.seen.items():
-                rows.append(np.array(_at(observation, place) if place else observation))
+                rows.append(np.array(_at(observation, place) if place else observation).ravel())
 
     def __iadd__(self, other: FirstPlay) -> Self:
         """Go on with another play of the task."""

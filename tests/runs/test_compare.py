@@ -102,8 +102,9 @@ def test_an_empty_table_is_said_to_be(tmp_path: Path) -> None:
 
 def test_what_is_no_number_is_named_with_its_line(tmp_path: Path) -> None:
     table = tmp_path / "table.csv"
-    table.write_text("env,greedy_return\nx,1.0\nx,high\n")
-    with pytest.raises(NeurorlError, match="line 3"):
-        scores_of(table, None, None)
+    for text in ("high", "", "nan", "-inf"):
+        table.write_text(f"env,greedy_return\nx,1.0\nx,{text}\n")
+        with pytest.raises(NeurorlError, match="line 3"):
+            scores_of(table, None, None)
     with pytest.raises(NeurorlError, match="nothing"):
         scores_of(tmp_path / "nothing", None, None)

@@ -83,6 +83,8 @@ def test_a_sweep_that_is_done_is_over(tmp_path: Path) -> None:
     assert status.count("done") == status.total == len(SWEEP.units)
     assert status.seconds_left is None
     assert main(["status", str(tmp_path), "--every", "600"]) == 0
+    next(tmp_path.glob("units/*/rows.json")).write_text("{")  # its next attempt fails
+    assert len(run_sweep(SWEEP, tmp_path).failed) == sweep_status(tmp_path).count("failed") == 1
 
 
 def test_a_search_counts_the_trials_that_it_asked_for(tmp_path: Path) -> None:
