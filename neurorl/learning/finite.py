@@ -23,7 +23,7 @@ LARGEST_FACTOR = 2.0**40
 
 _FINITE = "finite numbers"
 _REPAIR = "nothing is learned from it; repair the environment"
-_LOWER = "lower the agent's step sizes (alpha_...), or its reward_scale"
+_LOWER = "lower the agent's step sizes (alpha_..., by gradients learning_rate), or its reward_scale"
 
 
 class NotFiniteError(ArgumentError):

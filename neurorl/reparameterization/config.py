@@ -35,6 +35,7 @@ from neurorl.tasks.known import GRID_ID, POSITION_ONLY_ID
 
 ESTIMATORS = ("concrete", "slope")
 _Rolled = Annotated[int, Range(1, MAX_ROLLOUT)]
+_Entropy = Annotated[float, Range(0.0, 1e6)]  # whose squares in Adam can be saved
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +79,7 @@ class GradientConfig(Described):
     detach_reset: bool = True
     horizon: int | None = None
     lambda_advantage: Share = 0.9
-    entropy: NotNegative = 0.0
+    entropy: _Entropy = 0.0
     alpha_critic: float = 0.1
     rate_end: Share = 1.0
     rate_episodes: Count = 1

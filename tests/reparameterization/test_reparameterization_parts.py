@@ -98,6 +98,7 @@ def test_a_configuration_is_its_own_data() -> None:
         {"lambda_advantage": 1.1},
         {"alpha_critic": 0.3},  # more than 1 / environments
         {"horizon": 0},
+        {"entropy": 2e6},
         {"horizon": 3},  # of 16 steps
     ],
 )
