@@ -18,7 +18,7 @@ from neurorl.agents.episodes import take_up  # noqa: E402
 from neurorl.agents.evaluation import evaluate  # noqa: E402
 from neurorl.agents.group import GroupPlan  # noqa: E402
 from neurorl.backends.spec import BackendSpec  # noqa: E402
-from neurorl.errors import ArgumentError, RunError  # noqa: E402
+from neurorl.errors import ArgumentError, DivergenceError, RunError  # noqa: E402
 from neurorl.models.defaults.presets import make_config  # noqa: E402
 from neurorl.models.features import Fourier, OneHot  # noqa: E402
 from neurorl.reparameterization.replicas import GradientReplicas, make_gradient_group  # noqa: E402
@@ -352,3 +352,9 @@ def test_the_example_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     exec(example.replace("200", "2"), made)
     assert len(made["agent"].episodes) == 2
     assert made["on_chip"].arithmetic == "loihi"
+
+
+def test_who_diverges_is_told_of_the_rate_by_gradients() -> None:
+    agent = ReparameterizedActorCritic("CartPole-v1", seed=3, gradient={"temperature": 1e-100})
+    with pytest.raises(DivergenceError, match="by gradients learning_rate"):
+        agent.learn(total_timesteps=200)
