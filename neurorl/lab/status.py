@@ -106,15 +106,21 @@ def _status(folder: Path, unit: Named) -> UnitStatus:
     seen = [_progress(RunDirectory(path), unit) for path in runs]
     share, seconds = (float(np.mean(x)) for x in zip(*seen, strict=True))
     problem, ended = "", None
-    if (folder / FAILED).exists():  # of the last attempt, whatever an earlier one left
+    failed, done = (_written(folder / name) for name in (FAILED, ROWS))
+    if failed is not None and failed >= (done or 0.0):  # what another process did later counts
         state, problem = "failed", (folder / FAILED).read_text(errors="replace")
-    elif (folder / ROWS).exists():
-        state, share, ended = "done", 1.0, (folder / ROWS).stat().st_mtime
+    elif done is not None:
+        state, share, ended = "done", 1.0, done
     elif not folder.exists():
         state = "waiting"
     else:
         state = "running" if time.time() - _last_change(folder) < QUIET else "stopped"
     return UnitStatus(folder.name, unit["values"], state, share, seconds, problem, ended)
+
+
+def _written(path: Path) -> float | None:
+    """Return when a file was last written, in seconds of the system's clock; None if it isn't."""
+    return path.stat().st_mtime if path.exists() else None
 
 
 def _progress(run: RunDirectory, unit: Named) -> tuple[float, float]:

@@ -35,9 +35,8 @@ class Clock:
             self._told = True
             most = f"about {self._seconds:g} s at most"
             say(f"{done:,} of {self.steps:,} random steps of a first play are done; {most}")
-        is_late = self._passed - self._longest > self._seconds * (
-            1.0 if done >= _LEAST_STEPS else _MORE
-        )
+        allowed = self._seconds * (1.0 if done >= _LEAST_STEPS else _MORE)
+        is_late = self._passed - self._longest > allowed
         if is_late and done < self.steps:
             say(f"the task is slow: its first play ends after {done:,} random steps")
         return is_late or done >= self.steps

@@ -130,13 +130,12 @@ class Drawn(gym.Env[Any, Any]):
 @pytest.mark.parametrize(
     "space",
     [
-        *(
-            Discrete(40, start=-3),
-            MultiBinary((2, 2)),
-            MultiDiscrete(np.array([[2, 3]])),
-            Box(0, 1, ()),
-        ),
-        *(Box(0, 1, (3, 3)), Box(0, 255, (8, 8, 1), np.uint8)),
+        Discrete(40, start=-3),
+        MultiBinary((2, 2)),
+        MultiDiscrete(np.array([[2, 3]])),
+        Box(0, 1, ()),
+        Box(0, 1, (3, 3)),
+        Box(0, 255, (8, 8, 1), np.uint8),
         Dict(a=Tuple((Discrete(2), Box(-1, 1, (1,)))), b=Box(0, 9, (2, 2), np.int64)),
     ],
     ids=str,

@@ -87,6 +87,17 @@ def test_a_sweep_that_is_done_is_over(tmp_path: Path) -> None:
     assert len(run_sweep(SWEEP, tmp_path).failed) == sweep_status(tmp_path).count("failed") == 1
 
 
+def test_a_unit_that_another_process_finished_is_done(tmp_path: Path) -> None:
+    """Tell by the later file: who found a run locked has failed before its owner was done."""
+    half_way(tmp_path)
+    folder = tmp_path / "units" / SWEEP.units[0].name
+    (folder / FAILED).write_text("is locked")
+    for seconds, state in ((-60.0, "done"), (60.0, "failed")):
+        written = (folder / ROWS).stat().st_mtime + seconds
+        os.utime(folder / FAILED, (written, written))
+        assert sweep_status(tmp_path).units[0].state == state
+
+
 def test_a_search_counts_the_trials_that_it_asked_for(tmp_path: Path) -> None:
     pytest.importorskip("optuna", reason="Optuna is not installed: pip install 'neurorl[optuna]'")
     settings = {

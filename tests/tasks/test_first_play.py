@@ -111,6 +111,14 @@ class Clock:
         return self.of_cpu * self.now
 
 
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Let first plays read a clock that stands still until it is moved."""
+    clock = Clock()
+    monkeypatch.setattr(patience, "time", clock)
+    return clock
+
+
 class Slow(Counted):
     """Take so many seconds a step."""
 
@@ -129,10 +137,12 @@ class Slow(Counted):
     ("seconds", "steps"), [(2.0**-11, 2000), (2.0**-9, 1026), (0.011, 200), (0.25, 12)]
 )
 def test_a_slow_task_is_played_for_some_seconds(
-    seconds: float, steps: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    seconds: float,
+    steps: int,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    clock = Clock()
-    monkeypatch.setattr(patience, "time", clock)
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     play = first_play(Slow(clock, seconds))
     assert play.steps == steps == len(play.actions) == sum(map(len, play.rewards))
@@ -145,11 +155,9 @@ def test_a_slow_task_is_played_for_some_seconds(
 
 @pytest.mark.parametrize(("of_cpu", "steps"), [(0.5, 401), (0.25, 600), (0.0, 600)])
 def test_a_busy_machine_or_a_task_that_waits_gets_longer(
-    of_cpu: float, steps: int, monkeypatch: pytest.MonkeyPatch
+    of_cpu: float, steps: int, clock: Clock
 ) -> None:
-    clock = Clock()
     clock.of_cpu = of_cpu
-    monkeypatch.setattr(patience, "time", clock)
     assert first_play(Slow(clock, 2.0 * 0.00501)).steps == steps
 
 
@@ -172,18 +180,14 @@ class Pausing(Slow):
 @pytest.mark.parametrize("at", [1, 2, 199, 200, 766, 2000])
 @pytest.mark.parametrize("of_cpu", [1.0, 0.0])
 def test_a_machine_that_stands_still_once_changes_nothing(
-    at: int, of_cpu: float, monkeypatch: pytest.MonkeyPatch
+    at: int, of_cpu: float, clock: Clock
 ) -> None:
-    clock = Clock()
     clock.of_cpu = of_cpu
-    monkeypatch.setattr(patience, "time", clock)
     assert first_play(Pausing(clock, at)).steps == 2000
 
 
 def test_where_nobody_looks_nothing_is_said(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    clock = Clock()
-    monkeypatch.setattr(patience, "time", clock)
     first_play(Slow(clock, 0.25))
     assert capsys.readouterr() == ("", "")
