@@ -12,6 +12,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Space, Tuple
+from noise import Shows
 from sampled import sampled
 from tasks_that_grow import CueInTwo, Door
 
@@ -107,26 +108,6 @@ def test_a_saved_agent_comes_to_the_same_looks(options: Any, stop: int, tmp_path
         assert one.looks == agent.looks
 
 
-class Drawn(gym.Env[Any, Any]):
-    """Show what is drawn from a space, and pay by chance."""
-
-    def __init__(self, space: Space[Any]) -> None:
-        self.observation_space, self.action_space = space, Discrete(2)
-
-    def _next(self) -> Any:
-        self.observation_space.seed(int(self.np_random.integers(2**31)))
-        return self.observation_space.sample()
-
-    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
-        super().reset(seed=seed)
-        self._step = 0
-        return self._next(), {}
-
-    def step(self, action: Any) -> Any:
-        self._step += 1
-        return self._next(), float(self.np_random.random()), False, self._step >= 30, {}
-
-
 @pytest.mark.parametrize(
     "space",
     [
@@ -144,11 +125,11 @@ def test_an_agent_saved_before_a_look_goes_on_in_every_space(
     space: Space[Any], tmp_path: Path
 ) -> None:
     """Join what was seen before and after an agent was saved, in whatever form it is shown."""
-    agent, other = (SpikingActorCritic(Drawn(space), seed=1) for _ in range(2))
+    agent, other = (SpikingActorCritic(Shows(space), seed=1) for _ in range(2))
     agent.learn(total_steps=390)
     other.learn(total_steps=210)
     other.save(tmp_path / "agent.npz")
-    loaded = SpikingActorCritic.load(tmp_path / "agent.npz", env=Drawn(space))
+    loaded = SpikingActorCritic.load(tmp_path / "agent.npz", env=Shows(space))
     loaded.learn(total_steps=390)
     assert_alike(learned(loaded), learned(agent))
     assert loaded.looks == agent.looks

@@ -11,6 +11,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete
+from noise import Shows
 
 from neurorl import SpikingActorCritic
 from neurorl.agents.evaluation import evaluate
@@ -21,21 +22,6 @@ from neurorl.models.features import Concat, Features, Fourier, GaussianCells, On
 from neurorl.models.features.of_others import BlockMeans, blocks_for, pooled
 
 SIZES = [(84, 84, 1), (84, 84, 3), (210, 160, 3), (96, 96), (5000,), (4, 84, 84)]
-
-
-class Shows(gym.Env[Any, Any]):
-    """Show noise of a space."""
-
-    def __init__(self, space: gym.Space[Any], actions: int = 4) -> None:
-        self.observation_space, self.action_space = space, Discrete(actions)
-
-    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
-        super().reset(seed=seed)
-        self.observation_space.seed(seed)
-        return self.observation_space.sample(), {}
-
-    def step(self, action: Any) -> Any:
-        return self.observation_space.sample(), 1.0, self.np_random.random() < 0.1, False, {}
 
 
 def image(shape: tuple[int, ...]) -> Box:
