@@ -220,6 +220,7 @@ class _Task:
             value = rates.value_of_random_play(play(), gamma, scale)
             chosen |= {"critic": Optimistic.name, "critic.initial_value": value}
         if play.cache_info().currsize:
+            chosen |= rates.critic_of(chosen, play())
             chosen["first_play_steps"] = play().steps
             chosen["looks_at"] = self._looks_at(chosen)
         return chosen
