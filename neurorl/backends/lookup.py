@@ -134,15 +134,15 @@ def import_class(name: str, info: BackendInfo) -> type[Simulator]:
 
 
 _ENGINES = {("brian2", "compiled"): "native", ("loihi", "accelerated"): "loihi"}
-"""Map backend and engine of version 0.2 to the backend whose default engine goes on with them."""
+"""Map a replaced backend and engine to the backend whose default engine goes on with it."""
 _OPTIONS = {("loihi", "accelerate", True): "accelerated", ("loihi", "accelerate", False): "stock"}
-"""Map backend, option and value of version 0.2 to an engine."""
+"""Map an option of a backend, with its value, that was replaced to an engine."""
 
 
 def current_name(backend: str) -> str:
     """Return the backend that goes on with what was saved on one of this name; says so once.
 
-    Until version 0.2, ``brian2`` was an engine in C++, which is ``native`` now, with equal bits.
+    Once, ``brian2`` was an engine in C++, which is ``native`` now, with equal bits.
     """
     if backend != "brian2":
         return backend

@@ -1,4 +1,4 @@
-"""Measure conductance-based neurons on neurorl's Brian2 backend, beside plain Brian2 in C++.
+"""Measure conductance-based neurons on neurorl's native code, beside plain Brian2 in C++.
 
 ``python scripts/benchmarks/coba.py [--rounds 5] [--neurons 100000] [--steps 1000]``: benchmark 1
 of Brette et al. (2007), `neurorl.models.COBA_LIF` by exponential Euler in steps of

@@ -16,7 +16,7 @@ from neurorl.backends.spec import BackendSpec
 from neurorl.bench.candidates import Candidate, everything
 from neurorl.bench.command import COLUMNS, Plan, Report, cells, processor
 from neurorl.bench.floor import FLAGS, compiler
-from neurorl.bench.workload import PRESETS, SIZES
+from neurorl.bench.workload import DEEP, PRESETS, SIZES
 from neurorl.storage.files import make_folder, write_bytes, write_json
 
 _HOW = """\
@@ -36,6 +36,9 @@ has all of it. Small: {small}, on CartPole-v1. Large: {large}, on an environment
 - *c-floor dense* is the workload by hand in C (`neurorl/bench/floor.c`: float32, sizes known to the
   compiler, `{flags}`) in the same Python loop. *block* has the same numbers but touches e and w
   once a window.
+- *deep* learns from images like those of MinAtar's Breakout, of 10 x 10 x 4 bits, with {deep}
+  hidden neurons of an actor and as many of a critic, one step of them for a decision;
+  its C program, `neurorl/bench/deep.c`, has one form.
 - *cartpole* and *gridworld* are the presets, escape noise on, which no C program has.
 - *start* is wall time from the start of the process to the end of the first environment step,
   compiled code in the cache; *cold start* the same with an empty cache.
@@ -67,9 +70,8 @@ def full_plan(
         chosen = [Candidate(BackendSpec("reference")), *others]
         return Plan(chosen, ("small",), (1,), 1, seconds), notes
     others, notes = candidates(peers)
-    return Plan(
-        [*everything(), *others], (*SIZES, *PRESETS), tuple(replicas), rounds, seconds, cold=True
-    ), notes
+    sizes = (*SIZES, DEEP.name, *PRESETS)
+    return Plan([*everything(), *others], sizes, tuple(replicas), rounds, seconds, cold=True), notes
 
 
 def machine() -> dict[str, Any]:
@@ -102,7 +104,7 @@ def markdown(report: Report, plan: Plan, where: dict[str, Any], command: str) ->
         for name, s in SIZES.items()
     }
     how = {"flags": " ".join(FLAGS), "command": command, "s": "s" if plan.rounds > 1 else ""}
-    how |= {"rounds": str(plan.rounds), **shapes}
+    how |= {"rounds": str(plan.rounds), "deep": str(DEEP.hidden), **shapes}
     return "\n".join(lines) + "\n" + _HOW.format(seconds=plan.seconds, **how)
 
 

@@ -1,4 +1,4 @@
-"""Measure large random networks on neurorl's Brian2 backend, beside plain Brian2 in C++ and NEST.
+"""Measure large random networks on neurorl's native code, beside plain Brian2 in C++ and NEST.
 
 ``python scripts/benchmarks/scale.py [--rounds 3] [--sizes 10000 100000] [--steps 300]``: networks
 of N neurons as Brunel's, 80 % of them excitatory, each with 100 synapses from others drawn at
