@@ -23,8 +23,8 @@ BOUNDS = {
     # 90 for actions of many choices, tiles that move and what was better before, 200 for running
     # statistics of wrappers, states that change whole or not at all, and output that is whole;
     # 340 for a sum or a count since something happened, 25 for a play that is asked once
-    "installed lines": 74_748,
-    "core lines": 42_765,
+    "installed lines": 74_753,
+    "core lines": 42_770,
     "program and executors": 2_013,
     "core rooms": 18,
     "core floors": 12,
@@ -33,7 +33,7 @@ BOUNDS = {
     "Any": 359,
 }
 LARGEST = {
-    "models": 10_302,
+    "models": 10_307,
     "validation": 7_299,
     "learning": 6_450,
     "native": 4_797,

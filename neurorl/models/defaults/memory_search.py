@@ -178,11 +178,16 @@ def kept_by_values(
     numbers = as_seen(play, rows, Past(sees_actions=True)) if tallies else rows
     kept += [past.sums.over(numbers, play.lengths)[:, None] for past in tallies]
     each += tallies
-    kept.append(_remembered(rows, play.lengths, have)[:, n:])
-    columns = {float(k): one for k, all_ in enumerate(kept) if (one := varying(all_[now])).size}
-    search = _Search(varying(rows)[now], flags_of_actions(play), columns, curved=math.inf)
-    gains = {int(k): gain for gain, k in search.gains(rewards_of(play), 0.0, OF_REWARDS)}
-    of_memories = gains.pop(len(each), 0.0)
+
+    def gains_of(shown: Sequence[FloatArray], curved: float) -> dict[int, float]:
+        columns = {float(k): one for k, of in enumerate(shown) if (one := varying(of[now])).size}
+        search = _Search(varying(rows)[now], flags_of_actions(play), columns, curved=curved)
+        return {int(k): gain for gain, k in search.gains(rewards_of(play), 0.0, OF_REWARDS)}
+
+    gains = gains_of(kept, math.inf)
+    # How fast something turns costs by its square, which memories tell without actions.
+    memories = [_remembered(rows, play.lengths, have)[:, n:]] if gains and have else []
+    of_memories = gains_of(memories, _CURVED).get(0, 0.0)
     better = [k for k, gain in gains.items() if gain > _OVER_MEMORIES * of_memories]
     of_keys = max((gains[k] for k in better if not each[k].tally), default=0.0)
     least = max(_OF_TALLIES, _OVER_MEMORIES * of_keys)
